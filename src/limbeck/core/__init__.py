@@ -1,0 +1,36 @@
+"""The words that every room speaks: batches, outputs, knowledge, domains, errors, seeds, files."""
+
+from limbeck.core.batch import FEATURES, Batch, Knowledge, Outputs
+from limbeck.core.domain import Domain, DomainView, Opening
+from limbeck.core.errors import (
+    LimbeckError,
+    RunError,
+    SealedLabelsError,
+    UsageError,
+    bad_value,
+    did_you_mean,
+    missing_extra,
+)
+from limbeck.core.seeds import generator, stream_seed
+from limbeck.core.task import Spec, Task
+
+__all__ = [
+    "FEATURES",
+    "Batch",
+    "Domain",
+    "DomainView",
+    "Knowledge",
+    "LimbeckError",
+    "Opening",
+    "Outputs",
+    "RunError",
+    "SealedLabelsError",
+    "Spec",
+    "Task",
+    "UsageError",
+    "bad_value",
+    "did_you_mean",
+    "generator",
+    "missing_extra",
+    "stream_seed",
+]

@@ -1,0 +1,132 @@
+"""The words of one step: samples, what the student says of them, what the teacher said of them.
+
+A joined batch has source rows first, then target rows; `source` and `target` narrow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from limbeck.core.errors import SealedLabelsError, UsageError, did_you_mean
+
+__all__ = ["FEATURES", "Batch", "Knowledge", "Outputs"]
+
+FEATURES = "features"
+"""The layer name of the representation that the head reads: every network has it."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one step.
+
+    inputs: [n, ...]. index: [n], each sample's place in its domain, the key of all that is stored
+    per sample. `known` holds labels, [n] (int64 classes or float32 values), or None where they
+    are sealed; in a joined batch it covers the source rows alone. sources: how many of the first
+    rows come from the source.
+    """
+
+    inputs: Tensor
+    index: Tensor
+    known: Tensor | None = None
+    sources: int = 0
+
+    def __len__(self) -> int:
+        return self.inputs.shape[0]
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels of these samples; `SealedLabelsError` where nobody opened them."""
+        if self.known is None:
+            raise SealedLabelsError(
+                "The labels of these target samples are sealed: training sees only the labelled split "
+                "(split.labelled in the recipe). A method that must read them declares 'target_labels' in its needs, "
+                "and each reading becomes a line in results.json."
+            )
+        return self.known
+
+    @property
+    def source(self) -> Batch:
+        return Batch(self.inputs[: self.sources], self.index[: self.sources], self.known, self.sources)
+
+    @property
+    def target(self) -> Batch:
+        return Batch(self.inputs[self.sources :], self.index[self.sources :])
+
+    @classmethod
+    def join(cls, source: Batch, target: Batch) -> Batch:
+        """Source rows, then target rows; the target's labels, if any, stay behind."""
+        return cls(
+            torch.cat([source.inputs, target.inputs]),
+            torch.cat([source.index, target.index]),
+            source.known,
+            len(source),
+        )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the student says of a batch: logits [n, outputs], and inner layers by name, each [n, ...]."""
+
+    logits: Tensor
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+    sources: int = 0
+
+    def feature(self, layer: str = FEATURES) -> Tensor:
+        """The layer's activations as [n, d]."""
+        return _layer(self.features, layer, "the student's outputs").flatten(1)
+
+    @property
+    def source(self) -> Outputs:
+        return self._rows(slice(None, self.sources), self.sources)
+
+    @property
+    def target(self) -> Outputs:
+        return self._rows(slice(self.sources, None), 0)
+
+    def _rows(self, rows: slice, sources: int) -> Outputs:
+        return Outputs(self.logits[rows], {name: value[rows] for name, value in self.features.items()}, sources)
+
+    @classmethod
+    def join(cls, source: Outputs, target: Outputs) -> Outputs:
+        features = {name: torch.cat([value, target.features[name]]) for name, value in source.features.items()}
+        return cls(torch.cat([source.logits, target.logits]), features, source.logits.shape[0])
+
+    def split_at(self, sources: int) -> Outputs:
+        """The same outputs, with the first `sources` rows marked as the source's."""
+        return replace(self, sources=sources)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a teacher said of a batch, wherever it came from: computed now, or read from the store.
+
+    logits: [n, outputs]; features: inner layers by name, each [n, ...]. Never carries gradients.
+    """
+
+    logits: Tensor | None = None
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def scores(self) -> Tensor:
+        """The teacher's logits; an error where it has none."""
+        if self.logits is None:
+            raise UsageError("The teacher gives no logits, and an objective needs them. Run `limbeck check`.")
+        return self.logits
+
+    def feature(self, layer: str = FEATURES) -> Tensor:
+        """The teacher's layer as [n, d]."""
+        return _layer(self.features, layer, "the teacher's knowledge").flatten(1)
+
+    @classmethod
+    def join(cls, first: Knowledge, second: Knowledge) -> Knowledge:
+        logits = None if first.logits is None else torch.cat([first.scores(), second.scores()])
+        return cls(logits, {name: torch.cat([value, second.features[name]]) for name, value in first.features.items()})
+
+
+def _layer(features: Mapping[str, Tensor], layer: str, owner: str) -> Tensor:
+    if layer not in features:
+        raise UsageError(f"There is no layer {layer!r} in {owner}. {did_you_mean(layer, features)}")
+    return features[layer]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+__all__ = ["Data", "Preprocessing", "Raw"]
+
+Inputs = pd.DataFrame | np.ndarray
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One domain as it was read, before cleaning.
+
+    inputs: N rows of a table, or an array [N, ...]. labels: [N] class names as strings, or
+    floats to regress (None: the domain has none; a missing label is None or NaN). classes: the
+    names in the order of the outputs, None for regression or where there are no labels. groups:
+    [N] samples of one group stay in one split. test: [N] bool, an official test split.
+    notes: what was done while reading, in sentences for the report.
+    """
+
+    name: str
+    inputs: Inputs
+    labels: np.ndarray | None
+    kind: Literal["classification", "regression"]
+    classes: tuple[str, ...] | None = None
+    groups: np.ndarray | None = None
+    test: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Preprocessing(ABC):
+    """From raw inputs to a float tensor: fitted on the source, applied everywhere, saved with the student."""
+
+    @abstractmethod
+    def fit(self, inputs: Inputs) -> Self:
+        """Learn from the source's training rows; returns itself."""
+
+    @abstractmethod
+    def transform(self, inputs: Inputs) -> Tensor:
+        """float32 [n, ...]; `UsageError` where inputs do not fit what was learnt."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What was learnt, as JSON."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The inverse of `state`."""
+
+    @abstractmethod
+    def read(self, path: Path) -> Inputs:
+        """Raw inputs from a file of the user's, for `limbeck predict`."""
+
+
+class Data(ABC):
+    """The base of the room: reads one domain and says how its inputs are prepared."""
+
+    @abstractmethod
+    def load(self) -> Raw:
+        """Read the domain; `UsageError` names the file and the column when something is not there."""
+
+    @abstractmethod
+    def preprocessing(self) -> Preprocessing:
+        """A new, unfitted preprocessing with this part's settings."""

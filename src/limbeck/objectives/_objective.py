@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from limbeck.core import Batch, Knowledge, Outputs, Spec
+
+__all__ = ["Objective", "Samples"]
+
+Samples = Literal["source", "labelled", "target", "both"]
+
+
+class Objective(nn.Module, ABC):
+    """The base of the room: one term of a loss, `forward(outputs, knowledge, batch)` → scalar.
+
+    needs: what must be there, of "labels", "logits" (the teacher's), "features" (the teacher's)
+    and "classes" (a classification task). samples: which samples it reads where a recipe does not
+    say: "source", "labelled" (the k labelled target samples), "target", or "both" (source rows,
+    then target rows: `outputs.source`, `outputs.target`). The weight and its schedule are not the
+    objective's: a `Term` holds them.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    samples: ClassVar[Samples] = "target"
+
+    def build(self, student: Spec, knowledge: Spec) -> None:  # noqa: B027 - most objectives have nothing to build
+        """Make what depends on the two networks' sizes (projections, discriminators)."""
+
+    def layers(self) -> frozenset[str]:
+        """The student layers that `forward` reads, beyond the logits."""
+        return frozenset()
+
+    def knowledge_layers(self) -> frozenset[str]:
+        """The teacher layers that `forward` reads, beyond the logits."""
+        return frozenset()
+
+    def at(self, progress: float) -> None:  # noqa: B027 - most objectives have no schedule
+        """Called before each step with the share of training done, in [0, 1), for inner schedules."""
+
+    @abstractmethod
+    def forward(self, outputs: Outputs, knowledge: Knowledge, batch: Batch) -> Float[Tensor, ""]:
+        """The loss, averaged over the batch."""

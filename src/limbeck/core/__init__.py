@@ -11,6 +11,7 @@ from limbeck.core.errors import (
     did_you_mean,
     missing_extra,
 )
+from limbeck.core.inline import Inline
 from limbeck.core.seeds import generator, stream_seed
 from limbeck.core.task import Spec, Task
 
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "Domain",
     "DomainView",
+    "Inline",
     "Knowledge",
     "LimbeckError",
     "Opening",

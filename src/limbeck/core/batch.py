@@ -6,7 +6,7 @@ A joined batch has source rows first, then target rows; `source` and `target` na
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def source(self) -> Batch:
-        return Batch(self.inputs[: self.sources], self.index[: self.sources], self.known, self.sources)
+        return Batch(self.inputs[: self.sources], self.index[: self.sources], self.known)
 
     @property
     def target(self) -> Batch:
@@ -81,23 +81,20 @@ class Outputs:
 
     @property
     def source(self) -> Outputs:
-        return self._rows(slice(None, self.sources), self.sources)
+        return self.rows(slice(None, self.sources))
 
     @property
     def target(self) -> Outputs:
-        return self._rows(slice(self.sources, None), 0)
+        return self.rows(slice(self.sources, None))
 
-    def _rows(self, rows: slice, sources: int) -> Outputs:
-        return Outputs(self.logits[rows], {name: value[rows] for name, value in self.features.items()}, sources)
+    def rows(self, rows: slice) -> Outputs:
+        """The outputs of some of the samples."""
+        return Outputs(self.logits[rows], {name: value[rows] for name, value in self.features.items()})
 
     @classmethod
     def join(cls, source: Outputs, target: Outputs) -> Outputs:
         features = {name: torch.cat([value, target.features[name]]) for name, value in source.features.items()}
         return cls(torch.cat([source.logits, target.logits]), features, source.logits.shape[0])
-
-    def split_at(self, sources: int) -> Outputs:
-        """The same outputs, with the first `sources` rows marked as the source's."""
-        return replace(self, sources=sources)
 
 
 @dataclass(frozen=True)

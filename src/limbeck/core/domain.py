@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ class Domain:
 
     A source has the splits train, selection and test and its labels are open. A target has
     labelled, train, selection and test; its labels can be read through `open` alone, and each
-    reading is kept in `openings`.
+    reading is told to `on_open`, for the audit.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Domain:
         self.raw = raw
         self.notes = tuple(notes)
         self.splits = {split: np.asarray(splits[split], dtype=np.int64) for split in expected}
-        self.openings: list[Opening] = []
+        self.on_open: Callable[[Opening], None] | None = None
         self.labelled = labels is not None
         self.__labels = labels
 
@@ -105,15 +105,15 @@ class Domain:
     def open(self, split: str, purpose: str, row: str | None = None) -> Tensor:
         """Labels of a split, [n]: int64 classes, or float32 values in the user's unit.
 
-        On a target each call is kept as an `Opening`, but for the labelled split, whose size the
+        On a target each call is told to `on_open`, but for the labelled split, whose size the
         recipe declares and every table shows.
         """
         rows = self._rows(split)
         if self.__labels is None:
             raise UsageError(f"The domain {self.name} has no labels, and {purpose} needs those of its {split} split.")
-        if self.role == "target" and split != "labelled":
+        if self.role == "target" and split != "labelled" and self.on_open is not None:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            self.openings.append(Opening(self.name, split, len(rows), purpose, row, now))
+            self.on_open(Opening(self.name, split, len(rows), purpose, row, now))
         dtype = torch.int64 if self.task.is_classification else torch.float32
         return torch.as_tensor(self.__labels[rows], dtype=dtype)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -23,8 +23,8 @@ class Objective(nn.Module, ABC):
     objective's: a `Term` holds them.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-    samples: ClassVar[Samples] = "target"
+    needs: frozenset[str] = frozenset()
+    samples: Samples = "target"
 
     def build(self, student: Spec, knowledge: Spec) -> None:  # noqa: B027 - most objectives have nothing to build
         """Make what depends on the two networks' sizes (projections, discriminators)."""

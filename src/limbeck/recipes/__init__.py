@@ -1,0 +1,24 @@
+"""Text → objects, all errors at once; and the stages that carry a recipe out."""
+
+from limbeck.recipes._describe import describe, recipe_summary
+from limbeck.recipes._load import load_plans, shipped_recipes
+from limbeck.recipes._new import write_new
+from limbeck.recipes._predict import Student, load_student, predict_file
+from limbeck.recipes._rooms import ROOMS, part_names, part_summary
+from limbeck.recipes._run import STAGES, run_recipe
+
+__all__ = [
+    "ROOMS",
+    "STAGES",
+    "Student",
+    "describe",
+    "load_plans",
+    "load_student",
+    "part_names",
+    "part_summary",
+    "predict_file",
+    "recipe_summary",
+    "run_recipe",
+    "shipped_recipes",
+    "write_new",
+]

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from limbeck.core import Knowledge, Spec
+from limbeck.core import Domain, Knowledge, Spec, Task
 
 __all__ = ["Teacher"]
 
@@ -13,10 +14,30 @@ __all__ = ["Teacher"]
 class Teacher(ABC):
     """The base of the room: a batch in, knowledge out, never with gradients.
 
-    provides: of "logits" and "features". `layers` are the inner layers it is asked for.
+    provides: of "logits" and "features". The life of a teacher: made with its settings, then
+    `build` for a task, then trained where `trainable` gives a network, then asked by `label`.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"logits"})
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...], task: Task, layers: Iterable[str]) -> None:
+        """Get ready for samples of `shape`; `layers` are the inner layers it will be asked for.
+
+        `UsageError` where it knows other classes, or the same in another order.
+        """
+
+    def trainable(self) -> nn.Module | None:
+        """The network that is to be trained on the source first; None where the teacher is ready as it is."""
+        return None
+
+    def body(self) -> nn.Module | None:
+        """Its network, where a student can start as a copy of it."""
+        return None
+
+    def inputs(self, domain: Domain) -> Tensor:
+        """A domain's inputs as this teacher wants them, [N, ...]."""
+        return domain.inputs
 
     @abstractmethod
     def spec(self) -> Spec:
@@ -24,7 +45,7 @@ class Teacher(ABC):
 
     @abstractmethod
     def label(self, inputs: Tensor) -> Knowledge:
-        """What it says of prepared inputs [n, ...]."""
+        """What it says of inputs [n, ...]."""
 
     @abstractmethod
     def fingerprint(self) -> str:

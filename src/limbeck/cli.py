@@ -1,0 +1,210 @@
+"""The command line. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="limbeck",
+    help="From a model that knows one domain to a small proven model in another.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use. --debug anywhere shows the traceback of a failure.",
+)
+
+Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change one value: a.b=c.", metavar="A.B=C")]
+Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
+Name = Annotated[str | None, typer.Option(help="The run's name; the recipe's, where it is not given.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/digits.")]
+
+
+@app.command()
+def run(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    runs: Runs = Path("runs"),
+    name: Name = None,
+    stages: Annotated[str | None, typer.Option(help="A part of the path, such as teacher,knowledge.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what an earlier run left, and start anew.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Carry out a recipe, or go on where it was stopped."""
+    from limbeck.recipes import run_recipe
+
+    wanted = None if stages is None else [stage.strip() for stage in stages.split(",")]
+    folders = run_recipe(
+        recipe, overrides=overrides or [], runs=runs, name=name, stages=wanted, fresh=fresh, quiet=quiet
+    )
+    for folder in folders:
+        _print_run(folder)
+    if len(folders) > 1 and (folders[0].parent / "report.html").exists():
+        print(f"overview: {folders[0].parent / 'report.html'}")
+
+
+@app.command()
+def check(recipe: Recipe, overrides: Overrides = None) -> None:
+    """Tell every error of a recipe, without running it."""
+    from limbeck.recipes import load_plans
+
+    plans = load_plans(recipe, overrides or [])
+    for plan in plans:
+        cell = "" if plan.cell is None else f", {plan.cell}"
+        print(f"{plan.name}{cell}: {len(plan.rows)} rows × {len(plan.seeds)} seeds, no errors")
+        for foreign in plan.foreign():
+            print(f"  runs code of yours: {foreign}")
+
+
+@app.command()
+def gap(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), name: Name = None) -> None:
+    """Measure how far the two domains are apart, and where."""
+    from limbeck.core.files import read_json
+    from limbeck.recipes import run_recipe
+    from limbeck.reports import gap_table
+
+    for folder in run_recipe(recipe, overrides=overrides or [], runs=runs, name=name, stages=["gap"]):
+        measured = read_json(folder / "gap.json")
+        _rich_print(gap_table(measured))
+        print(measured["sentence"])
+
+
+@app.command()
+def label(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), name: Name = None) -> None:
+    """Train the teacher where needed, and store what it says of the target."""
+    from limbeck.recipes import run_recipe
+
+    stages = ["teacher", "knowledge"]
+    for folder in run_recipe(recipe, overrides=overrides or [], runs=runs, name=name, stages=stages):
+        for store in sorted((folder / "knowledge").glob("*/manifest.json")):
+            print(store.parent)
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet, .npy, .npz, or images, as the run's data were.")],
+    out: Annotated[Path | None, typer.Option(help="The CSV to write; standard output where not given.")] = None,
+    row: Annotated[str | None, typer.Option(help="Another row than the selected one.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the first.")] = None,
+) -> None:
+    """Predict with a run's student, with probabilities."""
+    from limbeck.core.files import write_text
+    from limbeck.recipes import predict_file
+
+    text = predict_file(run, data, row, seed).to_csv(index=False)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        write_text(out, text)
+        print(f"{out}: {text.count(chr(10)) - 1} predictions")
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Write the report of a run anew."""
+    from limbeck.reports import write_report
+
+    print(write_report(run))
+
+
+@app.command("list")
+def list_parts(room: Annotated[str | None, typer.Argument(help="One room, such as objectives.")] = None) -> None:
+    """The shipped recipes and all parts, by room."""
+    from limbeck.core import UsageError, did_you_mean
+    from limbeck.recipes import ROOMS, part_names, part_summary, recipe_summary, shipped_recipes
+
+    rooms = [known for known in ROOMS if room in (None, known.package)]
+    if not rooms and room != "recipes":
+        names = [known.package for known in ROOMS] + ["recipes"]
+        raise UsageError(f"There is no room {room!r}. {did_you_mean(str(room), names)}")
+    if room in (None, "recipes"):
+        print("recipes")
+        for name, path in shipped_recipes().items():
+            print(f"  {name:22}{recipe_summary(path)}")
+    for known in rooms:
+        print(known.package)
+        for name in part_names(known):
+            print(f"  {name:22}{part_summary(known, name)}")
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(help="A part, a shipped recipe, or a run folder.")],
+) -> None:
+    """A part's settings, a recipe's text, or a run's results."""
+    from limbeck.recipes import describe
+
+    if Path(what).is_dir():
+        _print_run(Path(what))
+    else:
+        print(describe(what))
+
+
+@app.command()
+def new(
+    source: Annotated[Path, typer.Argument(help="The source's CSV or Parquet file.")],
+    target: Annotated[Path | None, typer.Argument(help="The target's; leave out with --domain.")] = None,
+    label: Annotated[str | None, typer.Option(help="The label column, or a condition such as 'num > 0'.")] = None,
+    domain: Annotated[str | None, typer.Option(help="One file: COLUMN:SOURCE:TARGET.")] = None,
+    out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.yaml"),
+) -> None:
+    """Look at a table and write a recipe for it."""
+    from limbeck.recipes import write_new
+
+    for note in write_new(source, target, label, domain, out):
+        print(note)
+    print(f"wrote {out}\nnext: limbeck check {out}, then limbeck run {out}")
+
+
+def _print_run(folder: Path) -> None:
+    from limbeck.core import UsageError
+    from limbeck.core.files import read_json
+    from limbeck.reports import results_table
+
+    if not (folder / "recipe.yaml").exists():
+        raise UsageError(f"{folder} is no run folder: there is no recipe.yaml in it.")
+    if (folder / "results.json").exists():
+        results = read_json(folder / "results.json")
+        _rich_print(results_table(results))
+        print(results["verdict"])
+    else:
+        print(f"{folder}: not evaluated yet")
+    if (folder / "report.html").exists():
+        print(f"report: {folder / 'report.html'}")
+
+
+def _rich_print(table: Any) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(table) if console.is_terminal else Console(highlight=False, width=120).print(table)
+
+
+def main() -> None:
+    """The entry point: messages for users, tracebacks for those who ask."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) != len(sys.argv) - 1
+    try:
+        app(args=arguments)
+    except KeyboardInterrupt:
+        _fail("Stopped. The same command goes on from here.", 1)
+    except Exception as error:
+        if debug:
+            raise
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            _fail(f"{type(error).__name__}: {error}\nThis is unexpected: --debug shows where it happened.", 1)
+        else:
+            _fail(str(error), code)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"limbeck: {message}", file=sys.stderr)
+    sys.exit(code)

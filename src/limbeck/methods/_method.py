@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from limbeck.core import Batch, DomainView, Knowledge, Spec, Task
+from limbeck.networks import Observed
+
+__all__ = ["Method", "Stream", "Update"]
+
+Stream = Literal["source", "labelled", "target"]
+
+
+class Update(NamedTuple):
+    """One optimiser step: the parts of its loss by name, already weighted, and the group that it moves."""
+
+    losses: Mapping[str, Tensor]
+    group: str = "student"
+
+
+class Method(nn.Module, ABC):
+    """The base of the room: how a student learns, one training step each.
+
+    streams: the samples a step reads: "source" (labelled), "labelled" (the k labelled target
+    samples), "target" (all target training samples, unlabelled). needs: what must be there beyond
+    that: "teacher", "start" (the weights of another row, or of the teacher) and "target_labels"
+    (opens the labels of the target's training split, which the results say).
+
+    All that a method keeps between steps is in `state_dict()`, so that a run resumes.
+    """
+
+    streams: ClassVar[tuple[Stream, ...]] = ()
+    needs: ClassVar[frozenset[str]] = frozenset()
+    student: Observed
+
+    def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
+        """Take the student, and make what depends on sizes; extend this, do not replace it.
+
+        spec and knowledge: the widths and layers of the student and of the teacher's knowledge
+        (empty where the method reads none).
+        """
+        self.student = student
+        self.task = task
+
+    @abstractmethod
+    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
+        """The losses of one step, by stream name; one entry for nearly all methods."""
+
+    def forward(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
+        """`updates`; the loop calls the module, so that precision and distributed wrappers see it."""
+        return self.updates(batches, knowledge)
+
+    def reads(self) -> tuple[Stream, ...]:
+        """The streams of this instance, where its settings narrow the class's."""
+        return self.streams
+
+    def requires(self) -> frozenset[str]:
+        """The needs of this instance, where its settings widen the class's."""
+        return self.needs
+
+    def student_layers(self) -> frozenset[str]:
+        """Inner layers of the student to observe, beyond the representation."""
+        return frozenset()
+
+    def knowledge_layers(self) -> frozenset[str]:
+        """Inner layers of the teacher to store, for `reads` with knowledge."""
+        return frozenset()
+
+    def knowledge_streams(self) -> frozenset[str]:
+        """The domains ("source", "target") whose knowledge a step reads."""
+        return frozenset()
+
+    def parameter_groups(self) -> dict[str, list[dict[str, object]]]:
+        """What trains, by group: lists of {"params": …, "scale": factor of the learning rate}."""
+        return {"student": [{"params": [p for p in self.parameters() if p.requires_grad], "scale": 1.0}]}
+
+    def at(self, progress: float) -> None:  # noqa: B027 - most methods have no schedule
+        """Called before each step with the share of training done, in [0, 1)."""
+
+    def start_epoch(self, epoch: int, target: DomainView) -> None:  # noqa: B027 - for pseudo-labels, centroids
+        """Called before each epoch."""
+
+    def after_update(self) -> None:  # noqa: B027 - for moving averages, memories
+        """Called after each optimiser step."""
+
+    @property
+    def evaluated(self) -> Observed:
+        """The student that is evaluated, selected and exported."""
+        return self.student

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from limbeck.core import FEATURES, Outputs, Spec, UsageError, did_you_mean
+from limbeck.networks._network import Network
+
+__all__ = ["Observed", "head_of"]
+
+
+def head_of(network: nn.Module) -> str:
+    """The name of the layer that makes the outputs: `head` of our own networks, else the last linear layer."""
+    if isinstance(network, Network):
+        return "head"
+    names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not names:
+        raise UsageError(f"{type(network).__name__} has no linear layer, so its representation cannot be told.")
+    return names[-1]
+
+
+class Observed(nn.Module):
+    """A network that also gives its inner layers: inputs → `Outputs`.
+
+    The representation that the head reads is always there, as "features"; `layers` names more
+    submodules, by their names in `named_modules()`. Works by forward hooks, so that any network
+    serves unchanged.
+
+    >>> from torch import nn
+    >>> observed = Observed(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), ["1"])
+    >>> observed(torch.zeros(3, 4)).feature("1").shape
+    torch.Size([3, 8])
+    """
+
+    def __init__(self, network: nn.Module, layers: Iterable[str] = ()):
+        super().__init__()
+        self.network = network
+        self.head = head_of(network)
+        self.layers = sorted(set(layers) - {FEATURES})
+        self._seen: dict[str, Tensor] = {}
+        modules = dict(network.named_modules())
+        unknown = [layer for layer in self.layers if layer not in modules]
+        if unknown:
+            owner = type(network).__name__
+            raise UsageError(f"{owner} has no layer {unknown[0]!r}. {did_you_mean(unknown[0], list(modules)[1:])}")
+        modules[self.head].register_forward_pre_hook(self._keep_inputs)
+        for layer in self.layers:
+            modules[layer].register_forward_hook(self._keeper(layer))
+
+    def _keep_inputs(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._seen[FEATURES] = inputs[0]
+
+    def _keeper(self, layer: str) -> Callable[[nn.Module, tuple[Any, ...], Tensor], None]:
+        def keep(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+            self._seen[layer] = output
+
+        return keep
+
+    def forward(self, inputs: Tensor) -> Outputs:
+        """[n, ...] → logits [n, outputs] and every observed layer."""
+        logits = self.network(inputs)
+        features = dict(self._seen)
+        self._seen.clear()
+        return Outputs(logits, features)
+
+    @torch.no_grad()
+    def spec(self, shape: tuple[int, ...]) -> Spec:
+        """The width of the logits and the shapes of the layers, found by one forward pass of zeros."""
+        parameter = next(self.parameters(), torch.empty(0))
+        training = self.training
+        self.eval()
+        try:
+            outputs = self(torch.zeros(2, *shape, device=parameter.device))
+        except (RuntimeError, ValueError, TypeError) as error:
+            owner = type(self.network).__name__
+            raise UsageError(f"{owner} cannot read samples of shape {list(shape)}: {error}") from error
+        finally:
+            self.train(training)
+        if outputs.logits.ndim != 2:
+            owner = type(self.network).__name__
+            raise UsageError(f"{owner} must give [n, outputs]. Got a tensor of shape {list(outputs.logits.shape)}.")
+        layers = {name: tuple(value.shape[1:]) for name, value in outputs.features.items()}
+        return Spec(outputs.logits.shape[1], layers)

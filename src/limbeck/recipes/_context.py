@@ -1,0 +1,109 @@
+"""What the stages of one run share: the plan, the folder, the two domains."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from limbeck.core import Domain, Opening, Spec, Task, UsageError
+from limbeck.core.files import read_json, write_json
+from limbeck.core.weights import fingerprint
+from limbeck.data import Preprocessing, prepare
+from limbeck.knowledge import Store
+from limbeck.recipes._console import Console
+from limbeck.recipes._plan import Plan
+
+__all__ = ["Context", "open_context"]
+
+
+@dataclass
+class Context:
+    """One run at work. stores: knowledge by teacher and seed, then by domain."""
+
+    plan: Plan
+    folder: Path
+    console: Console
+    source: Domain
+    target: Domain
+    preprocessing: Preprocessing
+    task: Task
+    stores: dict[tuple[str, int], dict[str, Store]] = field(default_factory=dict)
+
+    def about(self, knowledge: Spec | None = None, **more: Any) -> dict[str, Any]:
+        """What a weights file of this run says of itself, enough to use it elsewhere."""
+        return {
+            "task": self.task.state(),
+            "shape": list(self.source.shape),
+            "preprocessing": self.preprocessing.state(),
+            "knowledge": None if knowledge is None else asdict(knowledge),
+            **more,
+        }
+
+    def choose(self, key: str, measured: Any) -> Any:
+        """A choice by measurement, made once a run: what was chosen before, or `measured()` now."""
+        path = self.folder / "choices.json"
+        choices = read_json(path) if path.exists() else {}
+        if key not in choices:
+            choices[key] = measured()
+            write_json(path, choices)
+        return choices[key]
+
+
+def open_context(plan: Plan, folder: Path, console: Console) -> Context:
+    """Load and prepare both domains; the same data as before where the folder has been used."""
+    source_data, target_data = plan.make("source"), plan.make("target")
+    source, target, preprocessing, task = prepare(
+        source_data.load(), target_data.load(), source_data.preprocessing(), plan.make("split"), plan.value("classes")
+    )
+    target.on_open = lambda opening: _append(folder / "openings.jsonl", opening)
+    context = Context(plan, folder, console, source, target, preprocessing, task)
+    _remember(context)
+    return context
+
+
+def _append(path: Path, opening: Opening) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(opening), ensure_ascii=False) + "\n")
+
+
+def _remember(context: Context) -> None:
+    """Write domains.json and preprocessing.json, or check that the data are still those of the run."""
+    source, target, path = context.source, context.target, context.folder / "domains.json"
+    prints = {domain.role: fingerprint(domain.inputs, *_splits(domain)) for domain in (source, target)}
+    if path.exists():
+        known = read_json(path)["fingerprints"]
+        changed = [role for role in prints if known.get(role) != prints[role]]
+        if changed:
+            raise UsageError(
+                f"The data of the {' and the '.join(changed)} changed since {context.folder} was begun. Choose another "
+                "--name, or start anew with --fresh."
+            )
+        return
+    write_json(context.folder / "preprocessing.json", context.preprocessing.state())
+    write_json(
+        path,
+        {
+            "task": context.task.state(),
+            "shape": list(source.shape),
+            "source": _summary(source),
+            "target": {
+                **_summary(target),
+                "labelled_per_class": context.plan.make("split").labelled,
+                "labels_known": target.labelled,
+            },
+            "fingerprints": prints,
+        },
+    )
+
+
+def _splits(domain: Domain) -> list[torch.Tensor]:
+    return [torch.from_numpy(rows) for rows in domain.splits.values()]
+
+
+def _summary(domain: Domain) -> dict[str, Any]:
+    splits = {split: len(rows) for split, rows in domain.splits.items()}
+    return {"name": domain.name, "samples": len(domain), "splits": splits, "notes": list(domain.notes)}

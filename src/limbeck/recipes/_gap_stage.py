@@ -1,0 +1,98 @@
+"""The stage that measures the gap, on the inputs and on the teacher's embedding where there is a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from limbeck.core import FEATURES, Domain
+from limbeck.core.files import write_json
+from limbeck.distances import Distance
+from limbeck.gap import feature_shift, gap_summary, label_shift, measure_distances
+from limbeck.recipes._context import Context
+from limbeck.recipes._plan import GapPlan
+from limbeck.recipes._rooms import ROOMS, part_class, part_names
+from limbeck.recipes._training_stages import ready_teacher, teacher_is_ready
+from limbeck.teachers import Teacher
+
+__all__ = ["gap_stage"]
+
+LABELLED = 4096
+"""At most so many samples of each domain are shown to the teacher here."""
+
+
+def gap_stage(context: Context) -> None:
+    """Write gap.json; the target's labels are not read."""
+    path = context.folder / "gap.json"
+    name, seed = next(iter(context.plan.teachers), None), context.plan.seeds[0]
+    ready = name is not None and teacher_is_ready(context, name, seed)
+    teacher = ready_teacher(context, name, seed) if ready and name is not None else None
+    if path.exists() and not (teacher is not None and _lacks_teacher(path)):
+        return
+    context.console.say("measuring the gap")
+    plan: GapPlan = context.plan.make("gap")
+    source, target = context.source, context.target
+    spaces = {"inputs": (_rows(source, source.inputs, "train"), _rows(target, target.inputs, "train"))}
+    labels = None
+    if teacher is not None:
+        spaces["teacher"], labels = _through(teacher, context)
+    distances = _distances(plan)
+    measured = measure_distances(spaces, distances, plan.settings)
+    write_json(path, gap_summary(source.name, target.name, measured, _features(context), labels, plan.settings))
+
+
+def _lacks_teacher(path: Any) -> bool:
+    from limbeck.core.files import read_json
+
+    return all(measure["space"] != "teacher" for measure in read_json(path)["distances"])
+
+
+def _distances(plan: GapPlan) -> Mapping[str, Distance]:
+    """The distances that the recipe names, or every one in the room that needs points alone."""
+    if plan.distances:
+        return {type(distance).__module__.rpartition(".")[2]: distance for distance in plan.distances}
+    room = next(room for room in ROOMS if room.base == "limbeck.distances:Distance")
+    known = {name: part_class(room, name) for name in part_names(room)}
+    return {name: part() for name, part in known.items() if not (part.paired or part.needs_labels)}
+
+
+def _rows(domain: Domain, inputs: Tensor, split: str) -> Tensor:
+    """A split's rows, with the target's labelled ones among its training rows."""
+    rows = torch.from_numpy(domain.splits[split])
+    if domain.role == "target" and split == "train":
+        rows = torch.cat([torch.from_numpy(domain.splits["labelled"]), rows])
+    return inputs[rows]
+
+
+def _through(teacher: Teacher, context: Context) -> tuple[tuple[Tensor, Tensor], dict[str, Any] | None]:
+    """The teacher's embedding of both domains, and the class shares that it lets one estimate."""
+    source, target = context.source, context.target
+    seen = teacher.inputs(source)
+    held_out = teacher.label(_rows(source, seen, "selection"))
+    trained = teacher.label(_rows(source, seen, "train")[:LABELLED])
+    foreign = teacher.label(_rows(target, teacher.inputs(target), "train")[:LABELLED])
+    embedding = (trained.feature(FEATURES), foreign.feature(FEATURES))
+    if not context.task.is_classification:
+        return embedding, None
+    shares = label_shift(
+        source.open("selection", "gap"),
+        held_out.scores().softmax(1),
+        foreign.scores().softmax(1),
+        context.task.classes,
+    )
+    return embedding, shares
+
+
+def _features(context: Context) -> list[dict[str, Any]]:
+    source, target = context.source.raw, context.target.raw
+    if not (isinstance(source, pd.DataFrame) and isinstance(target, pd.DataFrame)):
+        return []
+    return feature_shift(source.iloc[context.source.splits["train"]], target.iloc[_training_rows(context.target)])
+
+
+def _training_rows(domain: Domain) -> Any:
+    return [*domain.splits["labelled"], *domain.splits["train"]]

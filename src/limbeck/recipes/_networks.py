@@ -1,0 +1,99 @@
+"""From a plan to built networks: teachers, and students inside their methods, the same at every call."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from limbeck.core import Spec, Task, UsageError, stream_seed
+from limbeck.core.weights import load_weights, read_weights
+from limbeck.methods import Method
+from limbeck.networks import Network, Observed
+from limbeck.recipes._plan import Plan, Row, TeacherPlan
+from limbeck.teachers import Teacher
+from limbeck.training import faster_precision
+
+__all__ = ["built_method", "built_teacher", "knowledge_layers", "measured_precision", "parameter_bytes", "taught_methods"]
+
+
+def taught_methods(plan: Plan, teacher: str) -> list[Method]:
+    """The methods of the rows that this teacher teaches."""
+    methods = [row.make().method for name, row in plan.rows.items() if plan.teacher_of(name) == teacher]
+    return [method for method in methods if method.knowledge_streams()]
+
+
+def knowledge_layers(plan: Plan, teacher: str) -> list[str]:
+    """The layers of a teacher that any row reads."""
+    return sorted({layer for method in taught_methods(plan, teacher) for layer in method.knowledge_layers()})
+
+
+def built_teacher(
+    plan: Plan, name: str, seed: int, shape: tuple[int, ...], task: Task, weights: Path | None = None
+) -> Teacher:
+    """A teacher of the plan for a seed, with the weights trained in this run where they are given."""
+    torch.manual_seed(stream_seed(seed, "init", "teacher"))
+    made: TeacherPlan = plan.teachers[name].make()
+    teacher = copy.deepcopy(made.teacher)
+    teacher.build(shape, task, knowledge_layers(plan, name))
+    network = teacher.trainable()
+    if weights is not None and network is not None:
+        load_weights(network, read_weights(weights)[0], str(weights))
+    return teacher
+
+
+def built_method(
+    plan: Plan, name: str, seed: int, shape: tuple[int, ...], task: Task, knowledge: Spec, start: Path | None = None
+) -> Method:
+    """A row's method with its student inside; `start` are the weights that it goes on from."""
+    row: Row = plan.rows[name].make()
+    method = row.method
+    torch.manual_seed(stream_seed(seed, "init", "student"))
+    network = _network(plan, row, seed, shape, task)
+    if start is not None:
+        load_weights(network, read_weights(start)[0], f"row {row.start!r}")
+    observed = Observed(network, method.student_layers())
+    spec = observed.spec(shape)
+    if spec.outputs != task.outputs:
+        classes = f": {', '.join(task.classes)}" if task.classes else ""
+        raise UsageError(
+            f"The student of row {name!r} gives {spec.outputs} outputs, and the task has {task.outputs}{classes}."
+        )
+    torch.manual_seed(stream_seed(seed, "init", name))
+    method.build(observed, task, spec, knowledge)
+    return method
+
+
+def _network(plan: Plan, row: Row, seed: int, shape: tuple[int, ...], task: Task) -> nn.Module:
+    if row.start in plan.teachers:
+        body = built_teacher(plan, row.start, seed, shape, task).body()
+        if body is None:
+            raise UsageError(f"The teacher {row.start!r} has no network that a student could start from.")
+        return body
+    network = copy.deepcopy(row.student if row.student is not None else plan.make("student"))
+    if isinstance(network, Network):
+        network.build(shape, task.outputs)
+    return network
+
+
+def measured_precision(network: nn.Module, inputs: Tensor) -> Callable[[], Any]:
+    """A measurement for `Context.choose`: which precision trains this network faster."""
+
+    def measure() -> str:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        trial = copy.deepcopy(network).to(device).train()
+        batch = inputs.to(device)
+        return faster_precision(lambda: trial(batch).float().square().mean(), device)
+
+    return measure
+
+
+def parameter_bytes(network: nn.Module) -> tuple[int, int]:
+    """Number of parameters, and bytes of parameters and buffers."""
+    count = sum(parameter.numel() for parameter in network.parameters())
+    tensors = [*network.parameters(), *network.buffers()]
+    return count, sum(tensor.numel() * tensor.element_size() for tensor in tensors)

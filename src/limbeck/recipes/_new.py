@@ -1,0 +1,166 @@
+"""A first recipe for a user's own table, written by looking at it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from limbeck.core import UsageError, did_you_mean
+from limbeck.core.files import write_text
+from limbeck.data import Raw, prepare, read_table
+from limbeck.recipes._load import load_plans
+
+__all__ = ["write_new"]
+
+_LABEL_NAMES = ("label", "target", "class", "y", "outcome", "diagnosis", "response", "result")
+_STEPS = 1500
+"""About so many steps are enough for a table; epochs are chosen for them."""
+
+
+def write_new(source: Path, target: Path | None, label: str | None, domain: str | None, out: Path) -> list[str]:
+    """Write a recipe for two tables, or for one with a domain column; returns notes on what was seen.
+
+    domain: "column:source value:target value" where both domains are in one file. label: a
+    column or a condition; guessed by its name where not given. `UsageError` where the tables
+    cannot serve, with the reason.
+    """
+    if out.exists():
+        raise UsageError(f"{out} exists. Name another file with --out.")
+    column, near, far = _domain(domain, target)
+    frames = [_rows(source, column, near), _rows(target or source, column, far)]
+    label, guessed = (label, False) if label else (_guess(frames[0]), True)
+    labels_known = _has_label(frames[1], label)
+    drop = _ids(frames[0], label)
+    settings = [
+        _settings(source, column, near, label, drop),
+        _settings(target or source, column, far, label if labels_known else None, drop),
+    ]
+    values = {
+        "source": settings[0],
+        "target": settings[1],
+        "source_name": near or source.stem,
+        "target_name": far or (target or source).stem,
+        "source_rows": len(frames[0]),
+        "target_rows": len(frames[1]),
+        "file": out,
+        "labels_known": labels_known,
+        "labelled": 0,
+        **_sizes(len(frames[0]), len(frames[1])),
+    }
+    text, notes = _fitting(values)
+    write_text(out, text)
+    first = [f"label: {label}" + (" (guessed; --label names another)" if guessed else "")]
+    if drop:
+        first.append(f"not used, since every row has its own value: {', '.join(drop)}")
+    if not labels_known:
+        first.append("the target has no labels: results cannot be proven there, only chosen")
+    return [*first, *notes]
+
+
+def _domain(domain: str | None, target: Path | None) -> tuple[str | None, str | None, str | None]:
+    if domain is None:
+        if target is None:
+            raise UsageError("Name a second file for the target, or --domain COLUMN:SOURCE:TARGET for one file.")
+        return None, None, None
+    parts = domain.split(":")
+    if len(parts) != 3:
+        raise UsageError(f"--domain must be COLUMN:SOURCE:TARGET. Got {domain!r}.")
+    return parts[0], parts[1], parts[2]
+
+
+def _rows(path: Path, column: str | None, value: str | None) -> pd.DataFrame:
+    frame = read_table(path)
+    if column is None:
+        return frame
+    if column not in frame:
+        raise UsageError(f"{path} has no column {column!r}. {did_you_mean(column, map(str, frame.columns))}")
+    return frame[frame[column].astype(str) == value]
+
+
+def _guess(frame: pd.DataFrame) -> str:
+    for wanted in _LABEL_NAMES:
+        for column in frame.columns:
+            if str(column).lower() == wanted:
+                return str(column)
+    columns = ", ".join(map(str, frame.columns))
+    raise UsageError(f"Which column is the label? Name it with --label, one of: {columns}.")
+
+
+def _has_label(frame: pd.DataFrame, label: str) -> bool:
+    """Whether the label's column, or the one its condition is on, is there with any value."""
+    column = next((name for name in frame.columns if label == name), None)
+    if column is None:
+        column = next((name for name in frame.columns if re.match(rf"\s*{re.escape(str(name))}\s*[<>=!]", label)), None)
+    return column is not None and bool(frame[column].notna().any())
+
+
+def _ids(frame: pd.DataFrame, label: str) -> list[str]:
+    """Columns that number the rows: all different, and either text or named like an identifier."""
+    found = []
+    for column in frame.columns:
+        values = frame[column]
+        whole = not pd.api.types.is_float_dtype(values)
+        named = re.search(r"(^|[_\W])(id|uuid|index|key|nr|no)$", str(column), re.IGNORECASE)
+        text = not pd.api.types.is_numeric_dtype(values)
+        if str(column) != label and len(values) > 20 and values.is_unique and whole and (named or text):
+            found.append(str(column))
+    return found
+
+
+def _settings(path: Path, column: str | None, value: str | None, label: str | None, drop: list[str]) -> str:
+    settings: dict[str, Any] = {"path": str(path)}
+    if label is not None:
+        settings["label"] = label
+    if column is not None:
+        settings["where"] = {column: value}
+    if drop:
+        settings["drop"] = drop
+    return json.dumps(settings, ensure_ascii=False)  # JSON is YAML, whatever the names hold
+
+
+def _sizes(source: int, target: int) -> dict[str, int]:
+    smallest = int(min(source, target) * 0.45)
+    batch = 2 ** max(1, min(7, (max(smallest, 4) // 4).bit_length() - 1))
+    steps = max(1, int(max(source, target) * 0.5) // batch)
+    return {"batch_size": batch, "epochs": max(5, min(60, _STEPS // steps))}
+
+
+def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
+    """The recipe's text, after it was checked against the data themselves."""
+    text = _render({**values, "classes": "same", "hard": "cross_entropy", "soft": "kl: {temperature: 2.0}"})
+    (plan,) = load_plans(_content(text))
+    source, target = plan.make("source").load(), plan.make("target").load()
+    classes = "same"
+    if source.kind == "regression":
+        errors = {"hard": "mean_squared_error: {to: labels}", "soft": "mean_squared_error: {to: teacher}"}
+        text = _render({**values, "classes": classes, **errors})
+    elif _classes(source) != _classes(target) and target.labels is not None:
+        classes = "shared"
+        text = _render({**values, "classes": classes, "hard": "cross_entropy", "soft": "kl: {temperature: 2.0}"})
+    (plan,) = load_plans(_content(text))
+    near, far, _, task = prepare(source, target, plan.make("source").preprocessing(), plan.make("split"), classes)
+    about = f"classes: {', '.join(task.classes)}" if task.is_classification else "a value is predicted (regression)"
+    return text, [about, f"features after encoding: {near.shape[0]}", *near.notes, *far.notes]
+
+
+def _classes(raw: Raw) -> set[str]:
+    return set(raw.classes or ())
+
+
+def _render(values: dict[str, Any]) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    template = (importlib.resources.files("limbeck.recipes") / "table.yaml.jinja").read_text(encoding="utf-8")
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - YAML, not HTML
+    return environment.from_string(template).render(values)
+
+
+def _content(text: str) -> Any:
+    import yaml
+
+    return yaml.safe_load(text)

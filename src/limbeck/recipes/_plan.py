@@ -1,0 +1,150 @@
+"""The keys of a recipe, and a validated recipe that can be carried out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Gt, MinLen
+from torch import nn
+
+from limbeck.core import Inline
+from limbeck.data import Data, SplitSettings
+from limbeck.distances import Distance
+from limbeck.gap import GapSettings
+from limbeck.methods import Method
+from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
+from limbeck.recipes._schema import Faults, parse
+from limbeck.teachers import Teacher
+from limbeck.trackers import Tracker
+from limbeck.training import Training
+
+__all__ = ["GapPlan", "Plan", "Recipe", "Row", "TeacherPlan"]
+
+
+@dataclass(frozen=True)
+class TeacherPlan:
+    """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`."""
+
+    teacher: Annotated[Teacher, Inline()]
+    method: Method | None = None
+    title: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    validator: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the comparison table: a method, what it starts from, and what it changes in `training`.
+
+    start: the row or the teacher from whose weights it goes on. teacher: by whom it is taught, the
+    first teacher where it does not say. student: another network than the recipe's. validator:
+    another choice of the checkpoint than the recipe's.
+    """
+
+    method: Annotated[Method, Inline()]
+    start: str | None = None
+    teacher: str | None = None
+    title: str | None = None
+    student: nn.Module | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    validator: str | None = None
+
+
+@dataclass(frozen=True)
+class GapPlan:
+    """How the gap is measured: by these distances (all that can, where none are named)."""
+
+    distances: Sequence[Distance] = ()
+    settings: GapSettings = field(default_factory=GapSettings)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The keys of a recipe file.
+
+    `teacher: …` is short for `teachers: {teacher: …}`.
+    """
+
+    source: Data
+    target: Data
+    student: nn.Module
+    rows: Annotated[Mapping[str, Row], MinLen(1)]
+    name: str | None = None
+    teachers: Mapping[str, TeacherPlan] = field(default_factory=dict)
+    training: Training = field(default_factory=Training)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    classes: Literal["same", "shared", "source"] = "same"
+    gap: GapPlan = field(default_factory=GapPlan)
+    seeds: Annotated[int, Gt(0)] | Sequence[int] = 3
+    baseline: str | None = None
+    validator: str | None = None
+    trackers: Sequence[Tracker] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One validated recipe, ready to be carried out; `cell` is its name within a matrix."""
+
+    name: str
+    cell: str | None
+    tree: ObjectNode
+
+    def make(self, key: str) -> Any:
+        """New objects for a top-level key."""
+        return self.tree.settings[key].make()
+
+    def value(self, key: str) -> Any:
+        node = self.tree.settings[key]
+        return node.value if isinstance(node, ValueNode) else node
+
+    @property
+    def rows(self) -> dict[str, ObjectNode]:
+        return self._named("rows")
+
+    @property
+    def teachers(self) -> dict[str, ObjectNode]:
+        return self._named("teachers")
+
+    def _named(self, key: str) -> dict[str, ObjectNode]:
+        node = self.tree.settings[key]
+        items = node.items if isinstance(node, MapNode) else {}
+        return {name: item for name, item in items.items() if isinstance(item, ObjectNode)}
+
+    def teacher_of(self, row: str) -> str | None:
+        """The name of the teacher that teaches a row; None where there is none."""
+        return self.rows[row].settings["teacher"].make() or next(iter(self.teachers), None)
+
+    @property
+    def seeds(self) -> list[int]:
+        seeds = self.value("seeds")
+        return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+
+    @property
+    def baseline(self) -> str:
+        return self.value("baseline") or next(iter(self.rows))
+
+    def training(self, node: ObjectNode) -> Training:
+        """The recipe's training with what a row or the teacher changes in it."""
+        base = dataclasses.asdict(self.make("training"))
+        settings = parse(Training, {**base, **node.settings["training"].make()}, f"{node.path}.training", "", Faults())
+        return settings.make()
+
+    def foreign(self) -> list[str]:
+        """The classes outside limbeck that this recipe calls."""
+        return sorted(_foreign(self.tree))
+
+    def dump(self) -> dict[str, Any]:
+        """The resolved recipe, defaults written out."""
+        return {**self.tree.dump(), "name": self.name}
+
+
+def _foreign(node: Node) -> set[str]:
+    """The dotted paths below a node."""
+    own = {node.name} if isinstance(node, ObjectNode) and node.name is not None and ":" in node.name else set()
+    below = node.settings.values() if isinstance(node, ObjectNode) else ()
+    below = node.items.values() if isinstance(node, MapNode) else below
+    below = node.items if isinstance(node, ListNode) else below
+    return own.union(*map(_foreign, below))

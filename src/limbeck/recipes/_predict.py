@@ -1,0 +1,81 @@
+"""A run's student at work on new data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from limbeck.core import Spec, Task, UsageError, did_you_mean
+from limbeck.core.files import read_json
+from limbeck.core.weights import load_weights, read_weights
+from limbeck.data import Preprocessing, restore_preprocessing
+from limbeck.evaluation import chosen_row
+from limbeck.networks import Observed
+from limbeck.recipes._load import load_plans
+from limbeck.recipes._networks import built_method
+from limbeck.training import predict
+
+__all__ = ["Student", "load_student", "predict_file"]
+
+
+class Student:
+    """A trained student with its preprocessing: raw inputs in, predictions out."""
+
+    def __init__(self, row: str, seed: int, network: Observed, preprocessing: Preprocessing, task: Task):
+        self.row = row
+        self.seed = seed
+        self.network = network
+        self.preprocessing = preprocessing
+        self.task = task
+
+    def predict(self, inputs: Any) -> pd.DataFrame:
+        """A row per sample: `prediction`, and `p(class)` of every class; for regression the value alone.
+
+        inputs: what the data part read, such as a data frame with the training's columns.
+        """
+        logits = predict(self.network, self.preprocessing.transform(inputs))
+        if not self.task.is_classification:
+            return pd.DataFrame({"prediction": self.task.restore(logits).numpy()})
+        probabilities = logits.softmax(1)
+        names = [self.task.classes[int(place)] for place in probabilities.argmax(1)]
+        columns = {f"p({name})": probabilities[:, i].numpy() for i, name in enumerate(self.task.classes)}
+        return pd.DataFrame({"prediction": names, **columns})
+
+
+def load_student(run: Path, row: str | None = None, seed: int | None = None) -> Student:
+    """The student of a run folder: of the row chosen without target labels, and of the first seed."""
+    if not (run / "recipe.yaml").exists():
+        raise UsageError(f"{run} is no run folder: there is no recipe.yaml in it.")
+    rows = sorted({path.parent.parent.name for path in (run / "students").glob("*/*/weights.safetensors")})
+    row = row or _selected(run, rows)
+    if row not in rows:
+        raise UsageError(f"{run} has no trained row {row!r}. {did_you_mean(row, rows)}")
+    seeds = sorted(int(path.parent.name) for path in (run / "students" / row).glob("*/weights.safetensors"))
+    seed = seeds[0] if seed is None else seed
+    if seed not in seeds:
+        raise UsageError(f"Row {row!r} has no seed {seed}. It has: {', '.join(map(str, seeds))}.")
+    state, about = read_weights(run / "students" / row / str(seed) / "weights.safetensors")
+    task, shape = Task.from_state(about["task"]), tuple(about["shape"])
+    layers = {name: tuple(size) for name, size in about["knowledge"]["layers"].items()}
+    (plan,) = load_plans(run / "recipe.yaml")
+    method = built_method(plan, row, seed, shape, task, Spec(about["knowledge"]["outputs"], layers))
+    load_weights(method.evaluated.network, state, str(run))
+    return Student(row, seed, method.evaluated, restore_preprocessing(about["preprocessing"]), task)
+
+
+def _selected(run: Path, rows: list[str]) -> str:
+    """The row that the results chose without target labels; the only one where there are no results."""
+    if (run / "results.json").exists():
+        results = read_json(run / "results.json")
+        return chosen_row(results) or results["baseline"]
+    if len(rows) == 1:
+        return rows[0]
+    raise UsageError(f"{run} is not evaluated, so no row is selected: name one with --row. {did_you_mean('', rows)}")
+
+
+def predict_file(run: Path, data: Path, row: str | None = None, seed: int | None = None) -> pd.DataFrame:
+    """Predictions for a file of the same kind as the run's data, one line a sample."""
+    student = load_student(run, row, seed)
+    return student.predict(student.preprocessing.read(data))

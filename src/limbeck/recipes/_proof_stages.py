@@ -1,0 +1,189 @@
+"""The stages that prove and show: evaluation, report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import limbeck
+from limbeck.core import Opening, UsageError
+from limbeck.core.files import read_json, write_json
+from limbeck.evaluation import History, RowRecord, SeedRecord, Study, assemble, check_results, chosen_row, embed
+from limbeck.methods import DEFAULT
+from limbeck.networks import Observed
+from limbeck.recipes._context import Context
+from limbeck.recipes._folder import command_line
+from limbeck.recipes._networks import parameter_bytes
+from limbeck.recipes._plan import Row, TeacherPlan
+from limbeck.recipes._training_stages import (
+    EMBEDDED,
+    milliseconds_per_sample,
+    ready_teacher,
+    student_folder,
+    teacher_folder,
+    teacher_is_ready,
+    validator_of,
+)
+from limbeck.reports import write_report
+
+__all__ = ["evaluation_stage", "report_stage"]
+
+
+def evaluation_stage(context: Context) -> None:
+    """Open the target's test and selection labels, once, and write results.json and embedding.json."""
+    path = context.folder / "results.json"
+    if path.exists():
+        return
+    _check_trained(context)
+    target, plan = context.target, context.plan
+    rows = [_student_record(context, name) for name in plan.rows]
+    rows = [*(_teacher_record(context, name) for name in plan.teachers), *rows]
+    known = target.labelled
+    test = target.open("test", "evaluation") if known else None
+    selection = target.open("selection", "regret, after the end") if known else None
+    study = Study(
+        name=plan.name if plan.cell is None else f"{plan.name}/{plan.cell}",
+        command=command_line(),
+        version=limbeck.__version__,
+        task=context.task,
+        source_name=context.source.name,
+        target_name=target.name,
+        labelled_per_class=plan.make("split").labelled,
+        rows=rows,
+        baseline=plan.baseline,
+        validator=validator_of(context, None),
+        test_labels=test,
+        source_test_labels=context.source.open("test", "evaluation"),
+        selection_labels=selection,
+        openings=_openings(context.folder),
+    )
+    results = assemble(study)
+    check_results(results)
+    write_json(context.folder / "embedding.json", _embedding(context, results, test))
+    write_json(path, results)
+
+
+def _check_trained(context: Context) -> None:
+    for seed in context.plan.seeds:
+        for name in context.plan.rows:
+            if not (student_folder(context, name, seed) / "predictions.npz").exists():
+                raise UsageError(f"Row {name!r}, seed {seed} is not trained yet: run the stage student first.")
+        for name in context.plan.teachers:
+            if not teacher_is_ready(context, name, seed):
+                raise UsageError(f"The teacher {name!r}, seed {seed} is not trained yet: run the stage teacher first.")
+
+
+def _openings(folder: Path) -> list[Opening]:
+    path = folder / "openings.jsonl"
+    return [Opening(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def _student_record(context: Context, name: str) -> RowRecord:
+    row: Row = context.plan.rows[name].make()
+    folders = [student_folder(context, name, seed) for seed in context.plan.seeds]
+    kept = np.load(folders[0] / "predictions.npz")
+    uses_labels = "labelled" in row.method.reads()
+    return RowRecord(
+        name=name,
+        kind="upper_bound" if "target_labels" in row.method.requires() else "student",
+        title=row.title or name.replace("_", " "),
+        method=type(row.method).__module__.rpartition(".")[2],
+        labelled_per_class=_labels_below(context, name) if not uses_labels else context.plan.make("split").labelled,
+        parameters=int(kept["parameters"]),
+        bytes=int(kept["bytes"]),
+        milliseconds_per_sample=round(float(kept["milliseconds"]), 4),
+        seeds=[
+            _seed_record(context, seed, folder, row.validator)
+            for seed, folder in zip(context.plan.seeds, folders, strict=True)
+        ],
+    )
+
+
+def _labels_below(context: Context, name: str) -> int:
+    """The labelled target samples per class behind the weights that a row starts from."""
+    start = context.plan.rows[name].make().start
+    if start is None or start in context.plan.teachers:
+        return 0
+    method = context.plan.rows[start].make().method
+    return context.plan.make("split").labelled if "labelled" in method.reads() else _labels_below(context, start)
+
+
+def _seed_record(context: Context, seed: int, folder: Path, validator: str | None) -> SeedRecord:
+    done = read_json(folder / "done.json")
+    kept, history = np.load(folder / "predictions.npz"), np.load(folder / "history.npz")
+    scores = history[f"validator/{validator_of(context, validator)}"]
+    return SeedRecord(
+        seed=seed,
+        epoch=done["epoch"],
+        validators=done["validators"],
+        train_seconds=done["seconds"],
+        history=History(history["epochs"].tolist(), scores.tolist(), torch.from_numpy(history["target_logits"])),
+        target_logits=torch.from_numpy(kept["target_logits"]),
+        source_logits=torch.from_numpy(kept["source_logits"]),
+    )
+
+
+def _teacher_record(context: Context, name: str) -> RowRecord:
+    plan = context.plan
+    made: TeacherPlan = plan.teachers[name].make()
+    teacher = ready_teacher(context, name, plan.seeds[0])
+    body = teacher.body()
+    parameters, size = parameter_bytes(body) if body is not None else (None, None)
+    speed = None
+    if body is not None:
+        speed = round(milliseconds_per_sample(Observed(body), teacher.inputs(context.target)), 4)
+    return RowRecord(
+        name=name,
+        kind="teacher",
+        title=made.title or name.replace("_", " "),
+        method=DEFAULT if made.method is None else type(made.method).__module__.rpartition(".")[2],
+        labelled_per_class=0,
+        parameters=parameters,
+        bytes=size,
+        milliseconds_per_sample=speed,
+        seeds=[_teacher_seed(context, name, seed) for seed in plan.seeds],
+    )
+
+
+def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
+    teacher = ready_teacher(context, name, seed)
+    source, target = context.source, context.target
+    path = teacher_folder(context, name, seed) / "done.json"
+    done: dict[str, Any] = read_json(path) if path.exists() else {"epoch": None, "validators": {}, "seconds": 0.0}
+    rows = {domain.role: torch.from_numpy(domain.splits["test"]) for domain in (source, target)}
+    return SeedRecord(
+        seed=seed,
+        epoch=done["epoch"],
+        validators=done["validators"],
+        train_seconds=done["seconds"],
+        history=None,
+        target_logits=teacher.label(teacher.inputs(target)[rows["target"]]).scores(),
+        source_logits=teacher.label(teacher.inputs(source)[rows["source"]]).scores(),
+    )
+
+
+def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | None) -> dict[str, Any]:
+    """Both domains in the inputs, in the baseline's features, and in those of the row chosen without labels."""
+    source, target, seed = context.source, context.target, context.plan.seeds[0]
+    spaces = [("inputs", source.split_inputs("test")[:EMBEDDED], target.split_inputs("test")[:EMBEDDED])]
+    titles = {row["name"]: row["title"] for row in results["rows"]}
+    for name in dict.fromkeys([context.plan.baseline, chosen_row(results) or context.plan.baseline]):
+        kept = np.load(student_folder(context, name, seed) / "predictions.npz")
+        spaces.append((titles[name], torch.from_numpy(kept["source_features"]), torch.from_numpy(kept["target_features"])))
+    classes = context.task.is_classification
+    return embed(
+        [(title, near.flatten(1), far.flatten(1)) for title, near, far in spaces],
+        source.open("test", "picture")[:EMBEDDED] if classes else None,
+        test[:EMBEDDED] if classes and test is not None else None,
+        seed=seed,
+    )
+
+
+def report_stage(context: Context) -> None:
+    """Write report.html from the folder."""
+    context.console.say("writing the report")
+    write_report(context.folder)

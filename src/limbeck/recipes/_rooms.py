@@ -1,0 +1,91 @@
+"""Rooms of parts: one file is one part, its name is the name in a recipe."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import pkgutil
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from limbeck.core import UsageError, did_you_mean
+
+__all__ = ["ROOMS", "Room", "part_class", "part_names", "part_summary", "room_of"]
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room: its package, one part's noun, and the base class by which parts are known."""
+
+    package: str
+    noun: str
+    base: str
+
+
+ROOMS = (
+    Room("data", "data part", "limbeck.data:Data"),
+    Room("networks", "network", "torch.nn:Module"),
+    Room("teachers", "teacher", "limbeck.teachers:Teacher"),
+    Room("distances", "distance", "limbeck.distances:Distance"),
+    Room("objectives", "objective", "limbeck.objectives:Objective"),
+    Room("methods", "method", "limbeck.methods:Method"),
+    Room("trackers", "tracker", "limbeck.trackers:Tracker"),
+)
+
+
+def _object(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@cache
+def _bases() -> dict[type, Room]:
+    return {_object(room.base): room for room in ROOMS}
+
+
+def room_of(hint: Any) -> Room | None:
+    """The room whose parts a type hint asks for, or None."""
+    return _bases().get(hint) if isinstance(hint, type) else None
+
+
+def part_names(room: Room) -> list[str]:
+    """The parts of a room, found by file name."""
+    package = importlib.import_module(f"limbeck.{room.package}")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
+
+
+def part_class(room: Room, name: str) -> type:
+    """The class of a part by its file's name, or of one elsewhere by its dotted path.
+
+    A dotted path (`package.module:Class`) must lead to a class derived from the room's base; it
+    is only called after that.
+    """
+    base = _object(room.base)
+    if ":" in name:
+        return _foreign(room, base, name)
+    if name not in part_names(room):
+        raise UsageError(f"There is no {room.noun} {name!r}. {did_you_mean(name, part_names(room))}")
+    module = importlib.import_module(f"limbeck.{room.package}.{name}")
+    (public,) = module.__all__
+    return getattr(module, public)
+
+
+def _foreign(room: Room, base: type, path: str) -> type:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    module, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path!r} cannot be imported: {error}. Write package.module:Class.") from error
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        raise UsageError(f"{path!r} must be a class derived from {room.base}, to serve as a {room.noun}.")
+    return found
+
+
+def part_summary(room: Room, name: str) -> str:
+    """The first line of a part's docstring."""
+    return (inspect.getdoc(part_class(room, name)) or "").partition("\n")[0]

@@ -1,0 +1,260 @@
+"""Text against signatures: the signature is the schema, and all faults are told at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+from limbeck.core import Inline, UsageError, did_you_mean
+from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
+from limbeck.recipes._rooms import Room, part_class, room_of
+
+__all__ = ["Faults", "parse"]
+
+
+class Faults(list[str]):
+    """What is wrong with a recipe, each with its place."""
+
+    def add(self, path: str, sentence: object) -> Node:
+        """Keep a fault; the node stands in for what could not be read."""
+        self.append(f"{path}: {sentence}" if path else str(sentence))
+        return ValueNode(None)
+
+    def raise_any(self, owner: str) -> None:
+        """One error for all of them."""
+        if self:
+            count = "1 error" if len(self) == 1 else f"{len(self)} errors"
+            raise UsageError(f"{count} in {owner}:\n" + "\n".join(f"  - {fault}" for fault in self))
+
+
+def parse(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
+    """Read `value` as what `hint` asks for. path: the place in the recipe; owner: whose setting it is."""
+    bare = _bare(hint)
+    room = room_of(bare)
+    if room is not None:
+        return _part(room, bare, value, path, faults)
+    if typing.get_origin(bare) in (Union, types.UnionType):
+        return _union(hint, value, path, owner, faults)
+    if _is_settings(bare):
+        return _settings(bare, value, path, owner, faults)
+    origin, arguments = typing.get_origin(bare), typing.get_args(bare)
+    if origin in (list, tuple, Sequence) and _is_rich(arguments[0]):
+        if not isinstance(value, list | tuple):
+            value = [value]
+        nodes = [parse(arguments[0], item, f"{path}[{i}]", owner, faults) for i, item in enumerate(value)]
+        return ListNode(tuple(nodes))
+    if origin in (dict, Mapping) and _is_rich(arguments[1]):
+        if not isinstance(value, Mapping):
+            return faults.add(path, f"A mapping of names is expected here. Got {value!r}.")
+        return MapNode({str(k): parse(arguments[1], v, f"{path}.{k}", owner, faults) for k, v in value.items()})
+    return _plain(hint, value, path, owner, faults)
+
+
+def _bare(hint: Any) -> Any:
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+
+
+def _is_settings(hint: Any) -> bool:
+    return isinstance(hint, type) and (dataclasses.is_dataclass(hint) or _inline_of(hint) is not None)
+
+
+def _is_rich(hint: Any) -> bool:
+    """Whether parts or settings stand below this hint, so that pydantic alone cannot read it."""
+    bare = _bare(hint)
+    return room_of(bare) is not None or _is_settings(bare) or any(map(_is_rich, typing.get_args(bare)))
+
+
+def _inline_of(kind: type) -> str | None:
+    if kind.__module__.partition(".")[0] != "limbeck":
+        return None
+    hints = _hints(kind)
+    return next((name for name, hint in hints.items() if any(isinstance(a, Inline) for a in typing.get_args(hint))), None)
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind.__init__, include_extras=True)
+    return {name: hint for name, hint in hints.items() if name != "return"}
+
+
+def _part(room: Room, base: type, value: Any, path: str, faults: Faults) -> Node:
+    if isinstance(value, base):
+        return ValueNode(value)
+    if isinstance(value, type) and issubclass(value, base):
+        return _object(value, {}, f"{value.__module__}:{value.__name__}", path, faults)
+    if isinstance(value, str):
+        value = {value: {}}
+    if not (isinstance(value, Mapping) and len(value) == 1):
+        return faults.add(path, f"A {room.noun} is expected here: its name, or {{name: {{settings}}}}. Got {value!r}.")
+    ((name, settings),) = value.items()
+    try:
+        kind = part_class(room, str(name))
+    except UsageError as error:
+        return faults.add(path, error)
+    return _object(kind, settings, str(name), f"{path}.{name}", faults)
+
+
+def _object(kind: type, settings: Any, name: str, path: str, faults: Faults) -> Node:
+    nodes = _arguments(kind, settings, name, path, faults)
+    return ObjectNode(kind, nodes, path, name)
+
+
+def _settings(kind: type, value: Any, path: str, owner: str, faults: Faults) -> Node:
+    if isinstance(value, kind):
+        return ValueNode(value)
+    inline = _inline_of(kind)
+    if inline is None:
+        name = path.rpartition(".")[2] or owner
+        return ObjectNode(kind, _arguments(kind, value, name, path, faults), path)
+    base = _bare(_hints(kind)[inline])
+    if isinstance(value, str | base) or (isinstance(value, type) and issubclass(value, base)):
+        value = {inline: value}
+    if not isinstance(value, Mapping):
+        return faults.add(path, f"A part with its settings is expected here. Got {value!r}.")
+    own = set(inspect.signature(kind).parameters)
+    parts = {key: item for key, item in value.items() if key not in own or (inline in own and key == inline)}
+    rest = {key: item for key, item in value.items() if key not in parts}
+    part: Any = parts.get(inline, parts) if inline in parts and len(parts) == 1 else parts
+    room = room_of(base)
+    noun = room.noun if room else inline
+    if len(parts) != 1:
+        known = ", ".join(sorted(own - {inline}))
+        return faults.add(path, f"Exactly one {noun} is expected here, beside {known}. Got {', '.join(parts) or 'none'}.")
+    node = parse(base, part, path, owner, faults)
+    others = _arguments(kind, rest, noun, path, faults, skip=inline)
+    return ObjectNode(kind, {inline: node, **others}, path, inline=inline)
+
+
+def _arguments(
+    kind: type, settings: Any, name: str, path: str, faults: Faults, skip: str | None = None
+) -> dict[str, Node]:
+    settings = {} if settings is None else settings
+    if not isinstance(settings, Mapping):
+        faults.add(path, f"The settings of {name} must be a mapping. Got {settings!r}.")
+        return {}
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    signature = inspect.signature(kind).parameters
+    parameters = {key: p for key, p in signature.items() if key != skip and p.kind not in variadic}
+    hints = _hints(kind)
+    for key in settings:
+        if key not in parameters:
+            faults.add(path, f"{name} has no setting {key!r}. {did_you_mean(str(key), parameters)}")
+    nodes: dict[str, Node] = {}
+    for key, parameter in parameters.items():
+        if key in settings:
+            nodes[key] = parse(hints.get(key, Any), settings[key], f"{path}.{key}" if path else key, name, faults)
+        elif parameter.default is inspect.Parameter.empty:
+            faults.add(path, f"{name} needs {key!r}.")
+        else:
+            nodes[key] = ValueNode(_default(kind, key, parameter))
+    return nodes
+
+
+def _default(kind: type, key: str, parameter: inspect.Parameter) -> Any:
+    """The default value; a dataclass field's factory is called."""
+    if dataclasses.is_dataclass(kind):
+        field = next(field for field in dataclasses.fields(kind) if field.name == key)
+        if field.default_factory is not dataclasses.MISSING:
+            return field.default_factory()
+    return parameter.default
+
+
+def _union(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
+    arms = typing.get_args(_bare(hint))
+    if value is None and type(None) in arms:
+        return ValueNode(None)
+    rich = [arm for arm in arms if _is_rich(arm)]
+    plain = [arm for arm in arms if not _is_rich(arm)]
+    if not rich:
+        return _plain(hint, value, path, owner, faults)
+    plain_faults = Faults()
+    node = _plain(Union[tuple(plain)], value, path, owner, plain_faults) if plain else None  # noqa: UP007 - runtime
+    if node is not None and not plain_faults and not isinstance(value, Mapping):
+        return node
+    if isinstance(value, Mapping | list | tuple) or plain in ([], [type(None)]):
+        return parse(rich[0], value, path, owner, faults)
+    faults.extend(plain_faults)
+    return ValueNode(None)
+
+
+def _plain(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
+    if hint is inspect.Parameter.empty or hint is Any:
+        return ValueNode(value)
+    try:
+        if isinstance(value, str) and _wants_path(hint):
+            value = _expanded(value, path)
+        read = _adapter(hint).validate_python(value)
+        return ValueNode(read)
+    except ValidationError as error:
+        key = path.rpartition(".")[2]
+        first = error.errors()[0]
+        place = "".join(f"[{item}]" for item in first["loc"] if isinstance(item, int))
+        got = f"{value!r}{place and f' at {place}'}"
+        return faults.add(path, f"The {key!r} of {owner} must be {_expected(error, hint, value)}. Got {got}.")
+    except UsageError as error:
+        return faults.add(path, error)
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except (PydanticUserError, PydanticSchemaGenerationError):
+        return TypeAdapter(hint)
+
+
+def _wants_path(hint: Any) -> bool:
+    bare = _bare(hint)
+    return bare is Path or any(map(_wants_path, typing.get_args(bare)))
+
+
+def _expanded(text: str, path: str) -> str:
+    expanded = os.path.expanduser(os.path.expandvars(text))
+    unset = re.search(r"\$\{?(\w+)", expanded)
+    if unset:
+        raise UsageError(f"{text!r} needs the environment variable {unset[1]}, which is not set.")
+    return expanded
+
+
+def _expected(error: ValidationError, hint: Any, value: Any) -> str:
+    """What would have been right, in words."""
+    symbols = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+    phrases: list[str] = []
+    for fault in error.errors():
+        context = fault.get("ctx", {})
+        limits = [f"{symbols[key]} {context[key]:g}" for key in symbols if key in context]
+        if limits:
+            phrases.append(" and ".join(limits))
+        elif fault["type"] == "literal_error":
+            phrases.append(_choices(hint, value) or f"one of {context['expected']}")
+        else:
+            phrases.append(_KINDS.get(fault["type"].partition("_")[0], fault["msg"].lower()))
+    return " or ".join(dict.fromkeys(phrases))
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "path": "a path",
+    "none": "null",
+}
+
+
+def _choices(hint: Any, value: Any) -> str:
+    literals = [arm for arm in (_bare(hint), *typing.get_args(_bare(hint))) if typing.get_origin(arm) is Literal]
+    choices = [choice for literal in literals for choice in typing.get_args(literal)]
+    if not choices:
+        return ""
+    return f"one of {', '.join(map(str, choices))} ({did_you_mean(str(value), map(str, choices)).rstrip('.')})"

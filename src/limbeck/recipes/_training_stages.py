@@ -1,0 +1,268 @@
+"""The stages that train and label: teacher, knowledge, students. Each file they leave is where the next start goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck.core import Spec, UsageError
+from limbeck.core.files import atomic_path
+from limbeck.core.weights import load_weights, read_weights
+from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
+from limbeck.knowledge import Store, label_domain
+from limbeck.methods import DEFAULT, Method
+from limbeck.networks import Observed
+from limbeck.recipes._context import Context
+from limbeck.recipes._networks import (
+    built_method,
+    built_teacher,
+    knowledge_layers,
+    measured_precision,
+    parameter_bytes,
+    taught_methods,
+)
+from limbeck.recipes._plan import Row, TeacherPlan
+from limbeck.recipes._rooms import ROOMS, part_class
+from limbeck.teachers import Teacher
+from limbeck.trackers import ALWAYS, Tracker
+from limbeck.training import Job, Training, predict, represent, train
+
+__all__ = [
+    "EMBEDDED",
+    "knowledge_stage",
+    "milliseconds_per_sample",
+    "ready_teacher",
+    "student_folder",
+    "student_stage",
+    "teacher_folder",
+    "teacher_is_ready",
+    "teacher_stage",
+    "validator_of",
+]
+
+EMBEDDED = 300
+"""So many test samples of each domain are kept with their representation, for the report's picture."""
+
+
+def teacher_stage(context: Context) -> None:
+    """Train each teacher with each seed, where it is not loaded from a file."""
+    plan = context.plan
+    waiting = [(seed, name) for seed in plan.seeds for name in plan.teachers if not teacher_is_ready(context, name, seed)]
+    if not waiting:
+        return
+    with context.console.progress("teachers", len(waiting)) as show:
+        for number, (seed, name) in enumerate(waiting):
+            start = time.monotonic()
+            done = _train_teacher(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
+            context.console.say(_said(name, seed, done, time.monotonic() - start))
+
+
+def _ticker(show: Callable[[float, str], None], number: int, text: str) -> Callable[[float], None]:
+    return lambda share: show(number + share, text)
+
+
+def _said(name: str, seed: int, done: dict[str, Any], seconds: float) -> str:
+    return f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
+
+
+def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+    plan, task = context.plan, context.task
+    network = built_teacher(plan, name, seed, context.source.shape, task).trainable()
+    assert network is not None
+    made: TeacherPlan = plan.teachers[name].make()
+    method = made.method or _room_part("methods", DEFAULT)()
+    observed = Observed(network, method.student_layers())
+    method.build(observed, task, observed.spec(context.source.shape), Spec(0))
+    folder = teacher_folder(context, name, seed)
+    job = _job(context, name, seed, folder, method, plan.training(plan.teachers[name]), made.validator, context.about())
+    return train(job, _trackers(context), tick)
+
+
+def _room_part(package: str, name: str) -> type[Any]:
+    return part_class(next(room for room in ROOMS if room.package == package), name)
+
+
+def _trackers(context: Context) -> list[Tracker]:
+    always = [_room_part("trackers", name)() for name in ALWAYS]
+    asked = [tracker for tracker in context.plan.make("trackers") if type(tracker) not in map(type, always)]
+    return [*always, *asked]
+
+
+def _job(
+    context: Context,
+    name: str,
+    seed: int,
+    folder: Path,
+    method: Method,
+    settings: Training,
+    validator: str | None,
+    about: dict[str, Any],
+) -> Job:
+    """The job of one training; what it may see follows from what the method says it needs."""
+    task = context.task
+    if settings.precision == "auto":
+        inputs = context.source.inputs[: settings.batch_size]
+        key = name if name in context.plan.teachers else "student"
+        measured = measured_precision(method.evaluated.network, inputs)
+        settings = replace(settings, precision=context.choose(f"precision/{key}", measured))
+    purpose = f"training of {name}"
+    opened = ("train",) if "target_labels" in method.requires() else ()
+    return Job(
+        name=name,
+        folder=folder,
+        method=method,
+        domains={"source": context.source.view(), "target": context.target.view(opened, purpose, name)},
+        stores=_stores(context, name, seed),
+        settings=settings,
+        seed=seed,
+        validate=lambda source, labels, target: _scores(Observations(source, labels, target, task)),
+        validator=validator_of(context, validator),
+        about=about,
+    )
+
+
+def validator_of(context: Context, own: str | None) -> str:
+    """The validator that chooses: a row's own, the recipe's, or the task's default."""
+    default = "information_maximisation" if context.task.is_classification else "source_validation"
+    return own or context.plan.value("validator") or default
+
+
+def _scores(seen: Observations) -> dict[str, float]:
+    names = VALIDATORS if seen.task.is_classification else REGRESSION_VALIDATORS
+    return {name: validate(name, seen) for name in sorted(names)}
+
+
+def teacher_folder(context: Context, name: str, seed: int) -> Path:
+    return context.folder / "teachers" / name / str(seed)
+
+
+def teacher_is_ready(context: Context, name: str, seed: int) -> bool:
+    """Whether a teacher is trained for this seed, or loaded from a file."""
+    if (teacher_folder(context, name, seed) / "done.json").exists():
+        return True
+    return built_teacher(context.plan, name, seed, context.source.shape, context.task).trainable() is None
+
+
+def ready_teacher(context: Context, name: str, seed: int) -> Teacher:
+    """A teacher of a seed as it was trained or loaded."""
+    trained = teacher_folder(context, name, seed) / "weights.safetensors"
+    weights = trained if trained.exists() else None
+    return built_teacher(context.plan, name, seed, context.source.shape, context.task, weights)
+
+
+def knowledge_stage(context: Context) -> None:
+    """Let each teacher label the domains on which its rows read its knowledge."""
+    plan = context.plan
+    jobs = []
+    for seed in plan.seeds:
+        for name in plan.teachers:
+            methods = taught_methods(plan, name)
+            streams = {stream for method in methods for stream in method.knowledge_streams()}
+            for domain in (context.source, context.target):
+                if domain.role in streams or (domain.role == "target" and "labelled" in streams):
+                    jobs.append((name, seed, domain))
+    done = 0
+    with context.console.progress("knowledge", sum(len(domain) for _, _, domain in jobs)) as show:
+        for name, seed, domain in jobs:
+            if not teacher_is_ready(context, name, seed):
+                raise UsageError(f"The teacher {name!r} is not trained yet: run the stage teacher first.")
+            teacher, layers = ready_teacher(context, name, seed), knowledge_layers(plan, name)
+
+            def count(samples: int, text: str = f"{name}, seed {seed}") -> None:
+                nonlocal done
+                done += samples
+                show(done, text)
+
+            store = label_domain(context.folder / "knowledge", teacher, teacher.inputs(domain), layers, progress=count)
+            context.stores.setdefault((name, seed), {})[domain.role] = store
+
+
+def _stores(context: Context, name: str, seed: int) -> dict[str, Store]:
+    """What a row's teacher said, by domain."""
+    taught = name in context.plan.rows
+    return context.stores.get((context.plan.teacher_of(name) or "", seed), {}) if taught else {}
+
+
+def student_stage(context: Context) -> None:
+    """Train every row with every seed, and keep what each says of the test splits."""
+    plan = context.plan
+    waiting = [(seed, name) for seed in plan.seeds for name in plan.rows if not _is_done(context, name, seed)]
+    if not waiting:
+        return
+    if not context.stores:
+        knowledge_stage(context)  # reads what is stored
+    with context.console.progress("students", len(waiting)) as show:
+        for number, (seed, name) in enumerate(waiting):
+            start = time.monotonic()
+            done = _train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
+            context.console.say(_said(name, seed, done, time.monotonic() - start))
+
+
+def student_folder(context: Context, name: str, seed: int) -> Path:
+    return context.folder / "students" / name / str(seed)
+
+
+def _is_done(context: Context, name: str, seed: int) -> bool:
+    return (student_folder(context, name, seed) / "predictions.npz").exists()
+
+
+def _train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+    plan = context.plan
+    row: Row = plan.rows[name].make()
+    stores = _stores(context, name, seed)
+    knowledge = next(iter(stores.values())).spec() if row.method.knowledge_streams() else Spec(0)
+    start = _start_weights(context, row, seed)
+    method = built_method(plan, name, seed, context.source.shape, context.task, knowledge, start)
+    folder, settings = student_folder(context, name, seed), plan.training(plan.rows[name])
+    about = context.about(knowledge, row=name, seed=seed)
+    job = _job(context, name, seed, folder, method, settings, row.validator, about)
+    done = train(job, _trackers(context), tick)
+    state, _ = read_weights(folder / "weights.safetensors")
+    load_weights(method.evaluated.network, state, name)
+    _keep_predictions(context, folder, method.evaluated.cpu())
+    return done
+
+
+def _start_weights(context: Context, row: Row, seed: int) -> Path | None:
+    if row.start is None:
+        return None
+    if row.start in context.plan.teachers:
+        trained = teacher_folder(context, row.start, seed) / "weights.safetensors"
+        return trained if trained.exists() else None
+    return student_folder(context, row.start, seed) / "weights.safetensors"
+
+
+def _keep_predictions(context: Context, folder: Path, student: Observed) -> None:
+    """predictions.npz: logits and some representations of both test splits, and the student's size and speed."""
+    source, target = context.source.split_inputs("test"), context.target.split_inputs("test")
+    parameters, size = parameter_bytes(student.network)
+    with atomic_path(folder / "predictions.npz") as path:
+        np.savez(
+            path,
+            source_logits=predict(student, source).numpy(),
+            target_logits=predict(student, target).numpy(),
+            source_features=represent(student, source[:EMBEDDED]).numpy().astype(np.float32),
+            target_features=represent(student, target[:EMBEDDED]).numpy().astype(np.float32),
+            parameters=parameters,
+            bytes=size,
+            milliseconds=milliseconds_per_sample(student, target),
+        )
+
+
+def milliseconds_per_sample(student: Observed, inputs: Tensor, repeats: int = 30) -> float:
+    """The median time of one sample at batch 1 on this processor."""
+    sample, times = inputs[:1], []
+    student.eval()
+    with torch.no_grad():
+        for _ in range(repeats):
+            start = time.perf_counter()
+            student(sample)
+            times.append(time.perf_counter() - start)
+    return float(np.median(times)) * 1000

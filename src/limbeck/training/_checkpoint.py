@@ -1,0 +1,49 @@
+"""What is needed to go on from the step at which a training was stopped, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from limbeck.core import RunError
+from limbeck.core.files import atomic_path
+
+__all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
+
+
+@dataclass
+class Progress:
+    """Where a training stands. scores: each evaluation's validator scores; chosen: index of the best so far."""
+
+    step: int = 0
+    seconds: float = 0.0
+    epochs: list[int] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    logits: list[Tensor] = field(default_factory=list)
+    chosen: int = -1
+    best: dict[str, Tensor] = field(default_factory=dict)
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counted: int = 0
+    stopped: bool = False
+
+
+def save_checkpoint(path: Path, progress: Progress, method: dict[str, Any], optimisers: dict[str, Any]) -> None:
+    """Write everything, whole or not at all."""
+    state = {"progress": vars(progress), "method": method, "optimisers": optimisers}
+    with atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any], dict[str, Any]] | None:
+    """What `save_checkpoint` wrote, or None where there is nothing; nothing untrusted is unpickled."""
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return Progress(**state["progress"]), state["method"], state["optimisers"]
+    except Exception as error:  # any damage: say which file, and what to do
+        raise RunError(f"The checkpoint {path} cannot be read ({error}). Remove it to train this row anew.") from error

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import inspect
+import math
+
+import torch
+from torch.optim import Optimizer
+
+from limbeck.training._settings import Training
+
+__all__ = ["make_optimiser", "rate_factor", "set_rate"]
+
+_CLASSES: dict[str, type[Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+def make_optimiser(groups: list[dict[str, object]], settings: Training) -> Optimizer:
+    """The recipe's optimiser over `groups` of {"params", "scale"}, fused where torch has it."""
+    kind = _CLASSES[settings.optimiser]
+    known = inspect.signature(kind).parameters
+    wanted = {
+        "lr": settings.learning_rate,
+        "weight_decay": settings.weight_decay,
+        "momentum": settings.momentum,
+        "nesterov": settings.optimiser == "sgd" and settings.momentum > 0,
+        "fused": "fused" in known,
+    }
+    return kind(groups, **{name: value for name, value in wanted.items() if name in known})
+
+
+def rate_factor(settings: Training, progress: float) -> float:
+    """The learning rate's factor at a share of the run in [0, 1): linear warm-up, then the schedule.
+
+    >>> rate_factor(Training(schedule="cosine", warmup=0.0), 0.5)
+    0.5
+    """
+    if progress < settings.warmup:
+        return (progress + 1e-3) / (settings.warmup + 1e-3)
+    share = (progress - settings.warmup) / (1 - settings.warmup)
+    if settings.schedule == "cosine":
+        return (1 + math.cos(math.pi * share)) / 2
+    return 1 - share if settings.schedule == "linear" else 1.0
+
+
+def set_rate(optimiser: Optimizer, settings: Training, progress: float) -> float:
+    """Set every group's learning rate for this moment; returns the base rate."""
+    rate = settings.learning_rate * rate_factor(settings, progress)
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["scale"]
+    return rate

@@ -1,0 +1,104 @@
+"""Which samples each step reads: a function of (seed, stream, step) alone, so that a resumed run reads the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator
+from limbeck.knowledge import Store
+
+__all__ = ["Samples", "StreamOrder", "streams_of"]
+
+
+class StreamOrder:
+    """Endless shuffled passes over n samples, cut into batches of equal size.
+
+    Every pass is a permutation of its own; a batch may reach over the end of one into the next,
+    so that no sample is left out and every batch is full.
+
+    >>> order = StreamOrder(5, 2, seed=0, name="source")
+    >>> sorted(int(i) for step in range(5) for i in order.batch(step)) == sorted(list(range(5)) * 2)
+    True
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int, name: str):
+        self.n = n
+        self.batch_size = min(batch_size, n)
+        self.seed = seed
+        self.name = name
+        self._passes: dict[int, np.ndarray] = {}
+
+    def batch(self, step: int) -> Tensor:
+        """Positions [batch_size] in 0…n−1 of this step."""
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        rows = [self._permutation(p)[places[places // self.n == p] % self.n] for p in np.unique(places // self.n)]
+        return torch.from_numpy(np.concatenate(rows))
+
+    def _permutation(self, number: int) -> np.ndarray:
+        if number not in self._passes:
+            self._passes = {p: order for p, order in self._passes.items() if p >= number - 1}
+            self._passes[number] = generator(self.seed, "order", self.name, int(number)).permutation(self.n)
+        return self._passes[number]
+
+
+class Samples:
+    """The samples of one stream: rows of a domain, their labels where opened, the teacher's knowledge where stored."""
+
+    def __init__(self, inputs: Tensor, rows: Tensor, labels: Tensor | None, store: Store | None, order: StreamOrder):
+        self.inputs = inputs
+        self.rows = rows
+        self.labels = labels
+        self.store = store
+        self.order = order
+
+    def batch(self, step: int) -> tuple[Batch, Knowledge | None]:
+        """This step's samples, and what the teacher said of them."""
+        places = self.order.batch(step)
+        index = self.rows[places]
+        known = None if self.labels is None else self.labels[places]
+        knowledge = None if self.store is None else self.store.read(index)
+        return Batch(self.inputs[index], index, known), knowledge
+
+
+def streams_of(
+    names: Sequence[str],
+    domains: Mapping[str, DomainView],
+    stores: Mapping[str, Store],
+    batch_size: int,
+    seed: int,
+) -> dict[str, Samples]:
+    """The streams that a method reads. stores: by domain, "source" and "target"."""
+    streams = {}
+    for name in names:
+        domain = "source" if name == "source" else "target"
+        view = domains[domain]
+        rows, labels = _rows_and_labels(view, name)
+        if not len(rows):
+            raise UsageError(
+                f"There are no samples in the stream {name!r} of {view.name}. Set 'split.labelled' in the recipe to "
+                "the number of labelled target samples per class."
+            )
+        if len(rows) < batch_size and name != "labelled":
+            raise UsageError(
+                f"The 'batch_size' of training must be at most {len(rows)}, the training samples of {view.name}. "
+                f"Got {batch_size}."
+            )
+        order = StreamOrder(len(rows), batch_size, seed, name)
+        streams[name] = Samples(view.inputs, rows, labels, stores.get(domain), order)
+    return streams
+
+
+def _rows_and_labels(view: DomainView, stream: str) -> tuple[Tensor, Tensor | None]:
+    if stream == "labelled":
+        return view.splits["labelled"], view.opened.get("labelled")
+    if stream == "source":
+        return view.splits["train"], view.labels("train")
+    rows = torch.cat([view.splits["labelled"], view.splits["train"]])
+    if "train" not in view.opened:
+        return rows, None
+    free = [view.opened[split] for split in ("labelled", "train") if len(view.splits[split])]
+    return rows, torch.cat(free)

@@ -1,5 +1,6 @@
 """Distances between two samples of points. One file, one distance: a gap measure and, through `align`, a loss."""
 
 from limbeck.distances._distance import Distance
+from limbeck.distances._regroupable import Regroupable
 
-__all__ = ["Distance"]
+__all__ = ["Distance", "Regroupable"]

@@ -123,7 +123,11 @@ def _read_shard(folder: Path, name: str, number: int, rows: int) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise RunError(f"The stored knowledge {path} cannot be read: {error}. Remove {folder} and run again.") from error
+        raise RunError(
+            f"The stored knowledge {path} cannot be read: {error}. Remove {folder} and run again."
+        ) from error
     if array.shape[0] != rows:
-        raise RunError(f"The stored knowledge {path} has {array.shape[0]} rows, not {rows}. Remove {folder}, run again.")
+        raise RunError(
+            f"The stored knowledge {path} has {array.shape[0]} rows, not {rows}. Remove {folder}, run again."
+        )
     return array

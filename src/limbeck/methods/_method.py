@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -73,17 +73,17 @@ class Method(nn.Module, ABC):
         """The domains ("source", "target") whose knowledge a step reads."""
         return frozenset()
 
-    def parameter_groups(self) -> dict[str, list[dict[str, object]]]:
+    def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         """What trains, by group: lists of {"params": …, "scale": factor of the learning rate}."""
         return {"student": [{"params": [p for p in self.parameters() if p.requires_grad], "scale": 1.0}]}
 
-    def at(self, progress: float) -> None:  # noqa: B027 - most methods have no schedule
+    def at(self, progress: float) -> None:
         """Called before each step with the share of training done, in [0, 1)."""
 
-    def start_epoch(self, epoch: int, target: DomainView) -> None:  # noqa: B027 - for pseudo-labels, centroids
+    def start_epoch(self, epoch: int, target: DomainView) -> None:
         """Called before each epoch."""
 
-    def after_update(self) -> None:  # noqa: B027 - for moving averages, memories
+    def after_update(self) -> None:
         """Called after each optimiser step."""
 
     @property

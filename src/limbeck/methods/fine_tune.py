@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Gt, Le
@@ -56,9 +56,9 @@ class FineTune(Method):
             self.student.network.get_submodule(layer).eval()
         return self
 
-    def parameter_groups(self) -> dict[str, list[dict[str, object]]]:
+    def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         layers = [layer for layer in layers_with_parameters(self.student.network) if layer not in set(self.frozen)]
-        groups: list[dict[str, object]] = []
+        groups: list[dict[str, Any]] = []
         for height, layer in enumerate(reversed(layers)):
             own = list(self.student.network.get_submodule(layer).parameters(recurse=False))
             if own:

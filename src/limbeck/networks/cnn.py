@@ -42,7 +42,9 @@ class Cnn(Network):
 
     def build(self, shape: tuple[int, ...], outputs: int) -> None:
         if len(shape) != 3:
-            raise UsageError(f"cnn reads images [channels, height, width]. Got samples of shape {list(shape)}: use mlp.")
+            raise UsageError(
+                f"cnn reads images [channels, height, width]. Got samples of shape {list(shape)}: use mlp."
+            )
         channels, height, width = shape
         shrink = 2 ** len(self.widths)
         if min(height, width) < shrink:

@@ -26,7 +26,7 @@ class Objective(nn.Module, ABC):
     needs: frozenset[str] = frozenset()
     samples: Samples = "target"
 
-    def build(self, student: Spec, knowledge: Spec) -> None:  # noqa: B027 - most objectives have nothing to build
+    def build(self, student: Spec, knowledge: Spec) -> None:
         """Make what depends on the two networks' sizes (projections, discriminators)."""
 
     def layers(self) -> frozenset[str]:
@@ -37,7 +37,7 @@ class Objective(nn.Module, ABC):
         """The teacher layers that `forward` reads, beyond the logits."""
         return frozenset()
 
-    def at(self, progress: float) -> None:  # noqa: B027 - most objectives have no schedule
+    def at(self, progress: float) -> None:
         """Called before each step with the share of training done, in [0, 1), for inner schedules."""
 
     @abstractmethod

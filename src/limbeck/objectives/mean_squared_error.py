@@ -26,19 +26,19 @@ class MeanSquaredError(Objective):
 
     def __init__(self, to: Literal["labels", "teacher"] = "teacher"):
         super().__init__()
-        self.to = to
+        self.goal = to  # nn.Module.to is taken
         self.needs = frozenset({"labels"}) if to == "labels" else frozenset({"logits"})
         self.samples = "source" if to == "labels" else "target"
 
     def build(self, student: Spec, knowledge: Spec) -> None:
-        if self.to == "teacher" and student.outputs != knowledge.outputs:
+        if self.goal == "teacher" and student.outputs != knowledge.outputs:
             raise UsageError(
                 f"mean_squared_error compares equal outputs, but the student has {student.outputs} and the teacher "
                 f"{knowledge.outputs}."
             )
 
     def forward(self, outputs: Outputs, knowledge: Knowledge, batch: Batch) -> Float[Tensor, ""]:
-        wanted = knowledge.scores() if self.to == "teacher" else batch.labels.unsqueeze(1)
+        wanted = knowledge.scores() if self.goal == "teacher" else batch.labels.unsqueeze(1)
         return mean_squared_error(outputs.logits, wanted)
 
 

@@ -1,7 +1,7 @@
 """Text → objects, all errors at once; and the stages that carry a recipe out."""
 
 from limbeck.recipes._describe import describe, recipe_summary
-from limbeck.recipes._load import load_plans, shipped_recipes
+from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
 from limbeck.recipes._predict import Student, load_student, predict_file
 from limbeck.recipes._rooms import ROOMS, part_names, part_summary
@@ -17,6 +17,7 @@ __all__ = [
     "part_names",
     "part_summary",
     "predict_file",
+    "read_domain",
     "recipe_summary",
     "run_recipe",
     "shipped_recipes",

@@ -28,7 +28,9 @@ def check_plan(plan: Plan, faults: Faults) -> None:
     if plan.baseline not in plan.rows:
         faults.add("baseline", f"There is no row {plan.baseline!r}. {did_you_mean(plan.baseline, plan.rows)}")
     if len(set(plan.seeds)) != len(plan.seeds) or not plan.seeds:
-        faults.add("seeds", f"Seeds must be a number above 0, or a list of different ones. Got {plan.value('seeds')!r}.")
+        faults.add(
+            "seeds", f"Seeds must be a number above 0, or a list of different ones. Got {plan.value('seeds')!r}."
+        )
     if len(faults) == before:
         _check_validators(plan, faults)
 
@@ -75,29 +77,37 @@ def _check_knowledge(path: str, method: Method, teacher: Any, faults: Faults) ->
     wanted = {"features"} if method.knowledge_layers() else set()
     lacking = wanted - teacher.provides
     if lacking:
-        faults.add(path, f"This row needs the teacher's {', '.join(lacking)}, and the teacher gives only "
-                   f"{', '.join(sorted(teacher.provides))}.")
+        faults.add(
+            path,
+            f"This row needs the teacher's {', '.join(lacking)}, and the teacher gives only "
+            f"{', '.join(sorted(teacher.provides))}.",
+        )
 
 
-def _check_start(
-    plan: Plan, path: str, name: str, start: str | None, needs: frozenset[str], faults: Faults
-) -> None:
+def _check_start(plan: Plan, path: str, name: str, start: str | None, needs: frozenset[str], faults: Faults) -> None:
     earlier = list(plan.rows)[: list(plan.rows).index(name)]
     if start is None:
         if "start" in needs:
-            faults.add(path, f"This row goes on from a trained model: add 'start' with a row above it, or a teacher. "
-                       f"{did_you_mean('', earlier)}")
+            faults.add(
+                path,
+                f"This row goes on from a trained model: add 'start' with a row above it, or a teacher. "
+                f"{did_you_mean('', earlier)}",
+            )
         return
     known = [*earlier, *plan.teachers]
     if start not in known:
-        faults.add(path, f"The 'start' of a row must be a row above it, or a teacher. Got {start!r}. "
-                   f"{did_you_mean(start, known)}")
+        faults.add(
+            path,
+            f"The 'start' of a row must be a row above it, or a teacher. Got {start!r}. {did_you_mean(start, known)}",
+        )
 
 
 def _check_labelled(plan: Plan, path: str, method: Method, faults: Faults) -> None:
     if "labelled" in method.reads() and plan.make("split").labelled == 0:
-        faults.add(path, "This row learns from labelled target samples: set 'split.labelled' to how many per class "
-                   "you have. Got 0.")
+        faults.add(
+            path,
+            "This row learns from labelled target samples: set 'split.labelled' to how many per class you have. Got 0.",
+        )
 
 
 def _check_training(node: ObjectNode, faults: Faults) -> None:

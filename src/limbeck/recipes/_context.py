@@ -15,6 +15,7 @@ from limbeck.core.weights import fingerprint
 from limbeck.data import Preprocessing, prepare
 from limbeck.knowledge import Store
 from limbeck.recipes._console import Console
+from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
 
 __all__ = ["Context", "open_context"]
@@ -32,6 +33,11 @@ class Context:
     preprocessing: Preprocessing
     task: Task
     stores: dict[tuple[str, int], dict[str, Store]] = field(default_factory=dict)
+
+    @property
+    def frame(self) -> Frame:
+        """What networks are built for."""
+        return Frame(self.source.shape, self.task)
 
     def about(self, knowledge: Spec | None = None, **more: Any) -> dict[str, Any]:
         """What a weights file of this run says of itself, enough to use it elsewhere."""

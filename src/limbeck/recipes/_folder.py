@@ -38,7 +38,9 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UsageError(f"Another limbeck is at work in {folder}. Wait for it, or choose another --name.") from error
+            raise UsageError(
+                f"Another limbeck is at work in {folder}. Wait for it, or choose another --name."
+            ) from error
         yield
 
 

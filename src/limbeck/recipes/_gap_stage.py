@@ -12,7 +12,7 @@ from torch import Tensor
 from limbeck.core import FEATURES, Domain
 from limbeck.core.files import write_json
 from limbeck.distances import Distance
-from limbeck.gap import feature_shift, gap_summary, label_shift, measure_distances
+from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, measure_distances
 from limbeck.recipes._context import Context
 from limbeck.recipes._plan import GapPlan
 from limbeck.recipes._rooms import ROOMS, part_class, part_names
@@ -39,10 +39,12 @@ def gap_stage(context: Context) -> None:
     spaces = {"inputs": (_rows(source, source.inputs, "train"), _rows(target, target.inputs, "train"))}
     labels = None
     if teacher is not None:
-        spaces["teacher"], labels = _through(teacher, context)
+        spaces["teacher"], labels = _through(teacher, context, plan.settings)
     distances = _distances(plan)
     measured = measure_distances(spaces, distances, plan.settings)
-    write_json(path, gap_summary(source.name, target.name, measured, _features(context), labels, plan.settings))
+    write_json(
+        path, gap_summary(source.name, target.name, measured, _features(context, plan.settings), labels, plan.settings)
+    )
 
 
 def _lacks_teacher(path: Any) -> bool:
@@ -56,7 +58,7 @@ def _distances(plan: GapPlan) -> Mapping[str, Distance]:
     if plan.distances:
         return {type(distance).__module__.rpartition(".")[2]: distance for distance in plan.distances}
     room = next(room for room in ROOMS if room.base == "limbeck.distances:Distance")
-    known = {name: part_class(room, name) for name in part_names(room)}
+    known: dict[str, Any] = {name: part_class(room, name) for name in part_names(room)}
     return {name: part() for name, part in known.items() if not (part.paired or part.needs_labels)}
 
 
@@ -68,30 +70,28 @@ def _rows(domain: Domain, inputs: Tensor, split: str) -> Tensor:
     return inputs[rows]
 
 
-def _through(teacher: Teacher, context: Context) -> tuple[tuple[Tensor, Tensor], dict[str, Any] | None]:
+def _through(
+    teacher: Teacher, context: Context, settings: GapSettings
+) -> tuple[tuple[Tensor, Tensor], dict[str, Any] | None]:
     """The teacher's embedding of both domains, and the class shares that it lets one estimate."""
     source, target = context.source, context.target
     seen = teacher.inputs(source)
-    held_out = teacher.label(_rows(source, seen, "selection"))
-    trained = teacher.label(_rows(source, seen, "train")[:LABELLED])
+    held_out = teacher.label(_rows(source, seen, "selection")[:LABELLED])  # what it was trained on looks too well known
     foreign = teacher.label(_rows(target, teacher.inputs(target), "train")[:LABELLED])
-    embedding = (trained.feature(FEATURES), foreign.feature(FEATURES))
+    embedding = (held_out.feature(FEATURES), foreign.feature(FEATURES))
     if not context.task.is_classification:
         return embedding, None
-    shares = label_shift(
-        source.open("selection", "gap"),
-        held_out.scores().softmax(1),
-        foreign.scores().softmax(1),
-        context.task.classes,
-    )
-    return embedding, shares
+    labels = source.open("selection", "gap")[:LABELLED]
+    seen, unseen = held_out.scores().softmax(1), foreign.scores().softmax(1)
+    return embedding, label_shift(labels, seen, unseen, context.task.classes, settings)
 
 
-def _features(context: Context) -> list[dict[str, Any]]:
+def _features(context: Context, settings: GapSettings) -> list[dict[str, Any]]:
     source, target = context.source.raw, context.target.raw
     if not (isinstance(source, pd.DataFrame) and isinstance(target, pd.DataFrame)):
         return []
-    return feature_shift(source.iloc[context.source.splits["train"]], target.iloc[_training_rows(context.target)])
+    near, far = source.iloc[context.source.splits["train"]], target.iloc[_training_rows(context.target)]
+    return feature_shift(near, far, alpha=settings.alpha)
 
 
 def _training_rows(domain: Domain) -> Any:

@@ -10,12 +10,13 @@ from typing import Any
 import yaml
 
 from limbeck.core import UsageError, did_you_mean
+from limbeck.data import Data, Raw
 from limbeck.recipes._check import check_plan
 from limbeck.recipes._nodes import ObjectNode
 from limbeck.recipes._plan import Plan, Recipe
 from limbeck.recipes._schema import Faults, parse
 
-__all__ = ["load_plans", "shipped_recipes"]
+__all__ = ["load_plans", "read_domain", "shipped_recipes"]
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -52,6 +53,14 @@ def load_plans(reference: str | Path | Mapping[str, Any], overrides: Sequence[st
     return plans
 
 
+def read_domain(data: Any) -> Raw:
+    """Read one domain from a data part as a recipe names it."""
+    faults = Faults()
+    node = parse(Data, data, "data", "data", faults)
+    faults.raise_any("the data part")
+    return node.make().load()
+
+
 def _plan(content: dict[str, Any], name: str, cell: str | None, faults: Faults) -> Plan | None:
     before = len(faults)
     if "teacher" in content and "teachers" not in content:
@@ -73,13 +82,17 @@ def _read(reference: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], st
     if path.is_dir() and (path / "recipe.yaml").is_file():
         path = path / "recipe.yaml"
     if not path.is_file():
-        raise UsageError(f"There is no recipe {str(reference)!r}, neither a file nor shipped. {did_you_mean(str(reference), known)}")
+        raise UsageError(
+            f"There is no recipe {str(reference)!r}, neither a file nor shipped. {did_you_mean(str(reference), known)}"
+        )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
-        raise UsageError(f"{path} must hold a mapping of keys such as source, target, student, rows. It holds {content!r}.")
+        raise UsageError(
+            f"{path} must hold a mapping of keys such as source, target, student, rows. It holds {content!r}."
+        )
     return content, path.stem
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,23 @@ from limbeck.recipes._plan import Plan, Row, TeacherPlan
 from limbeck.teachers import Teacher
 from limbeck.training import faster_precision
 
-__all__ = ["built_method", "built_teacher", "knowledge_layers", "measured_precision", "parameter_bytes", "taught_methods"]
+__all__ = [
+    "Frame",
+    "built_method",
+    "built_teacher",
+    "knowledge_layers",
+    "measured_precision",
+    "parameter_bytes",
+    "taught_methods",
+]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What every network of a run is built for: the shape of one sample, and the task."""
+
+    shape: tuple[int, ...]
+    task: Task
 
 
 def taught_methods(plan: Plan, teacher: str) -> list[Method]:
@@ -32,32 +49,28 @@ def knowledge_layers(plan: Plan, teacher: str) -> list[str]:
     return sorted({layer for method in taught_methods(plan, teacher) for layer in method.knowledge_layers()})
 
 
-def built_teacher(
-    plan: Plan, name: str, seed: int, shape: tuple[int, ...], task: Task, weights: Path | None = None
-) -> Teacher:
+def built_teacher(plan: Plan, name: str, seed: int, frame: Frame, weights: Path | None = None) -> Teacher:
     """A teacher of the plan for a seed, with the weights trained in this run where they are given."""
     torch.manual_seed(stream_seed(seed, "init", "teacher"))
     made: TeacherPlan = plan.teachers[name].make()
     teacher = copy.deepcopy(made.teacher)
-    teacher.build(shape, task, knowledge_layers(plan, name))
+    teacher.build(frame.shape, frame.task, knowledge_layers(plan, name))
     network = teacher.trainable()
     if weights is not None and network is not None:
         load_weights(network, read_weights(weights)[0], str(weights))
     return teacher
 
 
-def built_method(
-    plan: Plan, name: str, seed: int, shape: tuple[int, ...], task: Task, knowledge: Spec, start: Path | None = None
-) -> Method:
+def built_method(plan: Plan, name: str, seed: int, frame: Frame, knowledge: Spec, start: Path | None = None) -> Method:
     """A row's method with its student inside; `start` are the weights that it goes on from."""
     row: Row = plan.rows[name].make()
     method = row.method
     torch.manual_seed(stream_seed(seed, "init", "student"))
-    network = _network(plan, row, seed, shape, task)
+    network, task = _network(plan, row, seed, frame), frame.task
     if start is not None:
         load_weights(network, read_weights(start)[0], f"row {row.start!r}")
     observed = Observed(network, method.student_layers())
-    spec = observed.spec(shape)
+    spec = observed.spec(frame.shape)
     if spec.outputs != task.outputs:
         classes = f": {', '.join(task.classes)}" if task.classes else ""
         raise UsageError(
@@ -68,15 +81,15 @@ def built_method(
     return method
 
 
-def _network(plan: Plan, row: Row, seed: int, shape: tuple[int, ...], task: Task) -> nn.Module:
+def _network(plan: Plan, row: Row, seed: int, frame: Frame) -> nn.Module:
     if row.start in plan.teachers:
-        body = built_teacher(plan, row.start, seed, shape, task).body()
+        body = built_teacher(plan, row.start, seed, frame).body()
         if body is None:
             raise UsageError(f"The teacher {row.start!r} has no network that a student could start from.")
         return body
     network = copy.deepcopy(row.student if row.student is not None else plan.make("student"))
     if isinstance(network, Network):
-        network.build(shape, task.outputs)
+        network.build(frame.shape, frame.task.outputs)
     return network
 
 

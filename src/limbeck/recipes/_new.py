@@ -132,18 +132,17 @@ def _sizes(source: int, target: int) -> dict[str, int]:
 
 def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
     """The recipe's text, after it was checked against the data themselves."""
-    text = _render({**values, "classes": "same", "hard": "cross_entropy", "soft": "kl: {temperature: 2.0}"})
-    (plan,) = load_plans(_content(text))
+    values = {**values, "classes": "same", "regression": False}
+    (plan,) = load_plans(_content(_render(values)))
     source, target = plan.make("source").load(), plan.make("target").load()
-    classes = "same"
-    if source.kind == "regression":
-        errors = {"hard": "mean_squared_error: {to: labels}", "soft": "mean_squared_error: {to: teacher}"}
-        text = _render({**values, "classes": classes, **errors})
-    elif _classes(source) != _classes(target) and target.labels is not None:
-        classes = "shared"
-        text = _render({**values, "classes": classes, "hard": "cross_entropy", "soft": "kl: {temperature: 2.0}"})
+    values["regression"] = source.kind == "regression"
+    if target.labels is not None and _classes(source) != _classes(target):
+        values["classes"] = "shared"
+    text = _render(values)
     (plan,) = load_plans(_content(text))
-    near, far, _, task = prepare(source, target, plan.make("source").preprocessing(), plan.make("split"), classes)
+    near, far, _, task = prepare(
+        source, target, plan.make("source").preprocessing(), plan.make("split"), plan.value("classes")
+    )
     about = f"classes: {', '.join(task.classes)}" if task.is_classification else "a value is predicted (regression)"
     return text, [about, f"features after encoding: {near.shape[0]}", *near.notes, *far.notes]
 
@@ -156,7 +155,7 @@ def _render(values: dict[str, Any]) -> str:
     from jinja2 import Environment, StrictUndefined
 
     template = (importlib.resources.files("limbeck.recipes") / "table.yaml.jinja").read_text(encoding="utf-8")
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - YAML, not HTML
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(template).render(values)
 
 

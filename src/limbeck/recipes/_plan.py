@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -144,7 +144,11 @@ class Plan:
 def _foreign(node: Node) -> set[str]:
     """The dotted paths below a node."""
     own = {node.name} if isinstance(node, ObjectNode) and node.name is not None and ":" in node.name else set()
-    below = node.settings.values() if isinstance(node, ObjectNode) else ()
-    below = node.items.values() if isinstance(node, MapNode) else below
-    below = node.items if isinstance(node, ListNode) else below
+    below: Iterable[Node] = ()
+    if isinstance(node, ObjectNode):
+        below = node.settings.values()
+    elif isinstance(node, MapNode):
+        below = node.items.values()
+    elif isinstance(node, ListNode):
+        below = node.items
     return own.union(*map(_foreign, below))

@@ -14,7 +14,8 @@ from limbeck.data import Preprocessing, restore_preprocessing
 from limbeck.evaluation import chosen_row
 from limbeck.networks import Observed
 from limbeck.recipes._load import load_plans
-from limbeck.recipes._networks import built_method
+from limbeck.recipes._networks import Frame, built_method
+from limbeck.recipes._plan import Plan
 from limbeck.training import predict
 
 __all__ = ["Student", "load_student", "predict_file"]
@@ -44,8 +45,11 @@ class Student:
         return pd.DataFrame({"prediction": names, **columns})
 
 
-def load_student(run: Path, row: str | None = None, seed: int | None = None) -> Student:
-    """The student of a run folder: of the row chosen without target labels, and of the first seed."""
+def load_student(run: Path, row: str | None = None, seed: int | None = None, plan: Plan | None = None) -> Student:
+    """The student of a run folder: of the row chosen without target labels, and of the first seed.
+
+    plan: the run's, where its networks are objects from Python that recipe.yaml cannot name.
+    """
     if not (run / "recipe.yaml").exists():
         raise UsageError(f"{run} is no run folder: there is no recipe.yaml in it.")
     rows = sorted({path.parent.parent.name for path in (run / "students").glob("*/*/weights.safetensors")})
@@ -57,12 +61,12 @@ def load_student(run: Path, row: str | None = None, seed: int | None = None) -> 
     if seed not in seeds:
         raise UsageError(f"Row {row!r} has no seed {seed}. It has: {', '.join(map(str, seeds))}.")
     state, about = read_weights(run / "students" / row / str(seed) / "weights.safetensors")
-    task, shape = Task.from_state(about["task"]), tuple(about["shape"])
+    frame = Frame(tuple(about["shape"]), Task.from_state(about["task"]))
     layers = {name: tuple(size) for name, size in about["knowledge"]["layers"].items()}
-    (plan,) = load_plans(run / "recipe.yaml")
-    method = built_method(plan, row, seed, shape, task, Spec(about["knowledge"]["outputs"], layers))
+    plan = plan or load_plans(run / "recipe.yaml")[0]
+    method = built_method(plan, row, seed, frame, Spec(about["knowledge"]["outputs"], layers))
     load_weights(method.evaluated.network, state, str(run))
-    return Student(row, seed, method.evaluated, restore_preprocessing(about["preprocessing"]), task)
+    return Student(row, seed, method.evaluated, restore_preprocessing(about["preprocessing"]), frame.task)
 
 
 def _selected(run: Path, rows: list[str]) -> str:

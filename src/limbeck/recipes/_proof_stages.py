@@ -79,7 +79,9 @@ def _check_trained(context: Context) -> None:
 
 def _openings(folder: Path) -> list[Opening]:
     path = folder / "openings.jsonl"
-    return [Opening(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return (
+        [Opening(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    )
 
 
 def _student_record(context: Context, name: str) -> RowRecord:
@@ -173,7 +175,9 @@ def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | N
     titles = {row["name"]: row["title"] for row in results["rows"]}
     for name in dict.fromkeys([context.plan.baseline, chosen_row(results) or context.plan.baseline]):
         kept = np.load(student_folder(context, name, seed) / "predictions.npz")
-        spaces.append((titles[name], torch.from_numpy(kept["source_features"]), torch.from_numpy(kept["target_features"])))
+        spaces.append(
+            (titles[name], torch.from_numpy(kept["source_features"]), torch.from_numpy(kept["target_features"]))
+        )
     classes = context.task.is_classification
     return embed(
         [(title, near.flatten(1), far.flatten(1)) for title, near, far in spaces],

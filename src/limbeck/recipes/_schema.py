@@ -77,7 +77,9 @@ def _inline_of(kind: type) -> str | None:
     if kind.__module__.partition(".")[0] != "limbeck":
         return None
     hints = _hints(kind)
-    return next((name for name, hint in hints.items() if any(isinstance(a, Inline) for a in typing.get_args(hint))), None)
+    return next(
+        (name for name, hint in hints.items() if any(isinstance(a, Inline) for a in typing.get_args(hint))), None
+    )
 
 
 def _hints(kind: type) -> dict[str, Any]:
@@ -127,7 +129,9 @@ def _settings(kind: type, value: Any, path: str, owner: str, faults: Faults) -> 
     noun = room.noun if room else inline
     if len(parts) != 1:
         known = ", ".join(sorted(own - {inline}))
-        return faults.add(path, f"Exactly one {noun} is expected here, beside {known}. Got {', '.join(parts) or 'none'}.")
+        return faults.add(
+            path, f"Exactly one {noun} is expected here, beside {known}. Got {', '.join(parts) or 'none'}."
+        )
     node = parse(base, part, path, owner, faults)
     others = _arguments(kind, rest, noun, path, faults, skip=inline)
     return ObjectNode(kind, {inline: node, **others}, path, inline=inline)

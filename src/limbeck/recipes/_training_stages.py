@@ -1,10 +1,10 @@
-"""The stages that train and label: teacher, knowledge, students. Each file they leave is where the next start goes on."""
+"""The stages that train and label: teacher, knowledge, students. What they leave is where the next start goes on."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,9 @@ EMBEDDED = 300
 def teacher_stage(context: Context) -> None:
     """Train each teacher with each seed, where it is not loaded from a file."""
     plan = context.plan
-    waiting = [(seed, name) for seed in plan.seeds for name in plan.teachers if not teacher_is_ready(context, name, seed)]
+    waiting = [
+        (seed, name) for seed in plan.seeds for name in plan.teachers if not teacher_is_ready(context, name, seed)
+    ]
     if not waiting:
         return
     with context.console.progress("teachers", len(waiting)) as show:
@@ -72,16 +74,26 @@ def _said(name: str, seed: int, done: dict[str, Any], seconds: float) -> str:
     return f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """Who is trained: a teacher or a row, with which seed, where its files go, and what chooses its checkpoint."""
+
+    name: str
+    seed: int
+    folder: Path
+    validator: str | None
+
+
 def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
-    plan, task = context.plan, context.task
-    network = built_teacher(plan, name, seed, context.source.shape, task).trainable()
+    plan = context.plan
+    network = built_teacher(plan, name, seed, context.frame).trainable()
     assert network is not None
     made: TeacherPlan = plan.teachers[name].make()
     method = made.method or _room_part("methods", DEFAULT)()
     observed = Observed(network, method.student_layers())
-    method.build(observed, task, observed.spec(context.source.shape), Spec(0))
-    folder = teacher_folder(context, name, seed)
-    job = _job(context, name, seed, folder, method, plan.training(plan.teachers[name]), made.validator, context.about())
+    method.build(observed, context.task, observed.spec(context.source.shape), Spec(0))
+    who = _Trained(name, seed, teacher_folder(context, name, seed), made.validator)
+    job = _job(context, who, method, plan.training(plan.teachers[name]), context.about())
     return train(job, _trackers(context), tick)
 
 
@@ -95,35 +107,26 @@ def _trackers(context: Context) -> list[Tracker]:
     return [*always, *asked]
 
 
-def _job(
-    context: Context,
-    name: str,
-    seed: int,
-    folder: Path,
-    method: Method,
-    settings: Training,
-    validator: str | None,
-    about: dict[str, Any],
-) -> Job:
+def _job(context: Context, who: _Trained, method: Method, settings: Training, about: dict[str, Any]) -> Job:
     """The job of one training; what it may see follows from what the method says it needs."""
     task = context.task
     if settings.precision == "auto":
         inputs = context.source.inputs[: settings.batch_size]
-        key = name if name in context.plan.teachers else "student"
+        key = who.name if who.name in context.plan.teachers else "student"
         measured = measured_precision(method.evaluated.network, inputs)
         settings = replace(settings, precision=context.choose(f"precision/{key}", measured))
-    purpose = f"training of {name}"
+    purpose = f"training of {who.name}"
     opened = ("train",) if "target_labels" in method.requires() else ()
     return Job(
-        name=name,
-        folder=folder,
+        name=who.name,
+        folder=who.folder,
         method=method,
-        domains={"source": context.source.view(), "target": context.target.view(opened, purpose, name)},
-        stores=_stores(context, name, seed),
+        domains={"source": context.source.view(), "target": context.target.view(opened, purpose, who.name)},
+        stores=_stores(context, who.name, who.seed),
         settings=settings,
-        seed=seed,
+        seed=who.seed,
         validate=lambda source, labels, target: _scores(Observations(source, labels, target, task)),
-        validator=validator_of(context, validator),
+        validator=validator_of(context, who.validator),
         about=about,
     )
 
@@ -147,14 +150,14 @@ def teacher_is_ready(context: Context, name: str, seed: int) -> bool:
     """Whether a teacher is trained for this seed, or loaded from a file."""
     if (teacher_folder(context, name, seed) / "done.json").exists():
         return True
-    return built_teacher(context.plan, name, seed, context.source.shape, context.task).trainable() is None
+    return built_teacher(context.plan, name, seed, context.frame).trainable() is None
 
 
 def ready_teacher(context: Context, name: str, seed: int) -> Teacher:
     """A teacher of a seed as it was trained or loaded."""
     trained = teacher_folder(context, name, seed) / "weights.safetensors"
     weights = trained if trained.exists() else None
-    return built_teacher(context.plan, name, seed, context.source.shape, context.task, weights)
+    return built_teacher(context.plan, name, seed, context.frame, weights)
 
 
 def knowledge_stage(context: Context) -> None:
@@ -219,10 +222,10 @@ def _train_student(context: Context, name: str, seed: int, tick: Callable[[float
     stores = _stores(context, name, seed)
     knowledge = next(iter(stores.values())).spec() if row.method.knowledge_streams() else Spec(0)
     start = _start_weights(context, row, seed)
-    method = built_method(plan, name, seed, context.source.shape, context.task, knowledge, start)
-    folder, settings = student_folder(context, name, seed), plan.training(plan.rows[name])
-    about = context.about(knowledge, row=name, seed=seed)
-    job = _job(context, name, seed, folder, method, settings, row.validator, about)
+    method = built_method(plan, name, seed, context.frame, knowledge, start)
+    folder = student_folder(context, name, seed)
+    who = _Trained(name, seed, folder, row.validator)
+    job = _job(context, who, method, plan.training(plan.rows[name]), context.about(knowledge, row=name, seed=seed))
     done = train(job, _trackers(context), tick)
     state, _ = read_weights(folder / "weights.safetensors")
     load_weights(method.evaluated.network, state, name)
@@ -257,12 +260,16 @@ def _keep_predictions(context: Context, folder: Path, student: Observed) -> None
 
 
 def milliseconds_per_sample(student: Observed, inputs: Tensor, repeats: int = 30) -> float:
-    """The median time of one sample at batch 1 on this processor."""
-    sample, times = inputs[:1], []
+    """The median time of one sample at batch 1, on one thread of this processor."""
+    sample, times, threads = inputs[:1], [], torch.get_num_threads()
     student.eval()
-    with torch.no_grad():
-        for _ in range(repeats):
-            start = time.perf_counter()
-            student(sample)
-            times.append(time.perf_counter() - start)
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            for _ in range(repeats):
+                start = time.perf_counter()
+                student(sample)
+                times.append(time.perf_counter() - start)
+    finally:
+        torch.set_num_threads(threads)
     return float(np.median(times)) * 1000

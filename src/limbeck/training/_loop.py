@@ -100,7 +100,7 @@ class _Loop:
             precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         )
         self.stepper = self.fabric.setup_module(_Stepper(method))
-        self.optimisers = {
+        self.optimisers: dict[str, Any] = {
             name: self.fabric.setup_optimizers(make_optimiser(groups, settings))
             for name, groups in method.parameter_groups().items()
         }
@@ -235,7 +235,7 @@ class _Loop:
         with atomic_path(job.folder / "history.npz") as path:
             scores = {f"validator/{name}": np.array(values) for name, values in progress.scores.items()}
             logits = torch.stack(progress.logits).numpy()
-            np.savez(path, epochs=np.array(progress.epochs), target_logits=logits, **scores)
+            np.savez(path, epochs=np.array(progress.epochs), target_logits=logits, **scores)  # type: ignore[arg-type]
         done = {
             "epoch": progress.epochs[progress.chosen],
             "chosen": progress.chosen,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -18,7 +19,7 @@ _CLASSES: dict[str, type[Optimizer]] = {
 }
 
 
-def make_optimiser(groups: list[dict[str, object]], settings: Training) -> Optimizer:
+def make_optimiser(groups: list[dict[str, Any]], settings: Training) -> Optimizer:
     """The recipe's optimiser over `groups` of {"params", "scale"}, fused where torch has it."""
     kind = _CLASSES[settings.optimiser]
     known = inspect.signature(kind).parameters

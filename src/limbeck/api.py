@@ -1,0 +1,167 @@
+"""The whole job in one call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor, nn
+
+from limbeck.core import UsageError
+from limbeck.core.files import atomic_path, read_json
+from limbeck.recipes import Student, load_plans, load_student, read_domain, run_recipe
+
+Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | Sequence[Any] | None]
+Source = Samples | str | Path | Mapping[str, Any]
+Network = str | Mapping[str, Any] | nn.Module | type[nn.Module]
+
+__all__ = ["Transfer", "transfer"]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a transfer gave.
+
+    folder: the run folder. results: what results.json holds. student: the one chosen without
+    target labels; `student.predict(inputs)` takes raw inputs, `student.network` is the module.
+    report: the HTML page.
+    """
+
+    folder: Path
+    results: dict[str, Any]
+    student: Student
+    report: Path
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in a sentence."""
+        return str(self.results["verdict"])
+
+
+def transfer(
+    source: Source,
+    target: Source,
+    teacher: Network | Path,
+    student: Network,
+    *,
+    name: str = "transfer",
+    labelled: int = 0,
+    rows: Mapping[str, Any] | None = None,
+    seeds: int | Sequence[int] = 3,
+    runs: str | Path = "runs",
+    fresh: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> Transfer:
+    """Measure the gap, train or load the teacher, store its knowledge, teach the student, prove, report.
+
+    source, target: `(inputs, labels)` of arrays, tensors or a data frame (the target's labels may
+    be None: then nothing can be proven, only chosen); or a CSV or Parquet path with `label=`; or a
+    data part as in a recipe, `{"usps": {"limit": 6000}}`. teacher: a network part by name or
+    `{"cnn": {...}}`, an `nn.Module` or its class, trained on the source first; or the path of
+    safetensors that limbeck wrote, with `teacher_network=`. student: a network likewise. rows: the
+    lines of the comparison, as in a recipe; by default the student alone, distilled, distilled and
+    aligned, fine-tuned where `labelled` (k per class) is above 0, and the upper bound where the
+    target's labels are known. settings: any other key of a recipe, such as `training={"epochs": 20}`.
+
+    Called again with the same arguments it reads what is there, and goes on where it was stopped.
+
+    >>> import numpy as np, tempfile
+    >>> random = np.random.default_rng(0)
+    >>> x, y = random.normal(size=(120, 4)), np.arange(120) % 2
+    >>> x[:, 0] += 3 * y
+    >>> done = transfer((x, y), (x + 0.5, y), "mlp", {"mlp": {"hidden": [8]}}, seeds=1, quiet=True,
+    ...                 runs=tempfile.mkdtemp(), training={"epochs": 3, "batch_size": 16})
+    >>> done.student.predict(x[:2]).columns.tolist()
+    ['prediction', 'p(0)', 'p(1)']
+    """
+    label, network = settings.pop("label", None), settings.pop("teacher_network", None)
+    folder = Path(runs) / name
+    recipe = {
+        "name": name,
+        "source": _data(source, "source", label, folder),
+        "target": _data(target, "target", label, folder),
+        "teacher": {"network": _teacher(teacher, network)},
+        "student": student,
+        "split": {"labelled": labelled, **settings.pop("split", {})},
+        "seeds": seeds if isinstance(seeds, int) else list(seeds),
+        **settings,
+    }
+    recipe["rows"] = dict(rows) if rows is not None else _rows(recipe, labelled)
+    run_recipe(recipe, runs=Path(runs), name=name, fresh=fresh, quiet=quiet)
+    (plan,) = load_plans(recipe)
+    return Transfer(folder, read_json(folder / "results.json"), load_student(folder, plan=plan), folder / "report.html")
+
+
+def _data(given: Source, role: str, label: str | None, folder: Path) -> Any:
+    """A data part; samples from memory are kept beside the run, so that its recipe can be run again."""
+    if isinstance(given, Mapping):
+        return given
+    if isinstance(given, str | Path):
+        return {"csv": {"path": str(given)} | ({} if label is None else {"label": label})}
+    if not (isinstance(given, tuple) and len(given) == 2):
+        raise UsageError(
+            f"The '{role}' of transfer must be (inputs, labels), a path with label=, or a data part such as "
+            f"{{'usps': {{}}}}. Got {type(given).__name__}."
+        )
+    inputs, labels = given
+    if isinstance(inputs, pd.DataFrame):
+        return {"csv": {"name": role, **_kept_table(inputs, labels, role, folder)}}
+    arrays = {"inputs": np.asarray(inputs)} | ({} if labels is None else {"labels": np.asarray(labels)})
+    path = _named(folder, role, [array.tobytes() for array in arrays.values()], ".npz")
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            np.savez(temporary, **arrays)
+    return {"arrays": {"path": str(path), "name": role}}
+
+
+def _kept_table(inputs: pd.DataFrame, labels: Any, role: str, folder: Path) -> dict[str, str]:
+    table, column = inputs.reset_index(drop=True), "label"
+    while column in table:
+        column += "_"
+    settings = {}
+    if labels is not None:
+        table = table.assign(**{column: np.asarray(labels)})
+        settings["label"] = column
+    path = _named(folder, role, [table.to_csv().encode()], ".parquet")
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            table.to_parquet(temporary)
+    return {"path": str(path), **settings}
+
+
+def _named(folder: Path, role: str, content: list[bytes], ending: str) -> Path:
+    digest = hashlib.blake2b(b"".join(content), digest_size=6).hexdigest()
+    return folder / "data" / f"{role}-{digest}{ending}"
+
+
+def _teacher(teacher: Network | Path, network: Network | None) -> dict[str, Any]:
+    if isinstance(teacher, Path) or (isinstance(teacher, str) and teacher.endswith(".safetensors")):
+        if network is None:
+            raise UsageError("A teacher loaded from a file needs its architecture: teacher_network={'cnn': {...}}.")
+        return {"network": network, "weights": str(teacher)}
+    return {"network": teacher}
+
+
+def _rows(recipe: Mapping[str, Any], labelled: int) -> dict[str, Any]:
+    """The default comparison; regression has squared errors in the place of cross-entropy and kl."""
+    if read_domain(recipe["source"]).kind == "regression":
+        hard: Any = {"mean_squared_error": {"to": "labels"}}
+        soft: Any = {"mean_squared_error": {"to": "teacher"}}
+    else:
+        hard, soft = "cross_entropy", {"kl": {"temperature": 2.0}}
+    rows: dict[str, Any] = {
+        "alone": "source_only",
+        "distilled": {"distill": {"objectives": [hard, soft]}},
+        "distilled_and_aligned": {"distill": {"objectives": [hard, soft, {"align": {"distance": "mmd"}}]}},
+    }
+    if labelled:
+        rows["fine_tuned"] = {"fine_tune": {"freeze": 0.5}, "start": "distilled"}
+    if read_domain(recipe["target"]).labels is not None:
+        rows["upper_bound"] = "target_only"
+    return rows

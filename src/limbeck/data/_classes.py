@@ -1,0 +1,125 @@
+"""The classes of two domains: their order, and whether they are the same."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from limbeck.core import UsageError
+from limbeck.data._data import Inputs, Raw
+
+__all__ = ["agree_on_classes", "class_numbers", "natural_order", "take", "take_rows"]
+
+
+def natural_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names in the order that a reader expects: numbers by value, digits inside names as well.
+
+    >>> natural_order(["10", "9", "-1.5"]), natural_order(["ward 10", "ward 9"])
+    (('-1.5', '9', '10'), ('ward 9', 'ward 10'))
+    """
+    names = sorted(names)
+    try:
+        values = [float(name) for name in names]
+        if all(map(math.isfinite, values)):
+            return tuple(name for _, name in sorted(zip(values, names, strict=True)))
+    except ValueError:
+        pass  # not all are numbers: they are ordered as text below
+    return tuple(sorted(names, key=_text_key))
+
+
+def _text_key(name: str) -> list[tuple[int, int, str]]:
+    pieces = re.split(r"([0-9]+)", name)
+    return [(0, int(piece), "") if piece.isascii() and piece.isdigit() else (1, 0, piece) for piece in pieces]
+
+
+def take(inputs: Inputs, rows: np.ndarray) -> Inputs:
+    """Some rows (a mask or numbers) of an array or a table."""
+    return inputs[rows] if isinstance(inputs, np.ndarray) else inputs.iloc[rows]
+
+
+def take_rows(raw: Raw, rows: np.ndarray, note: str = "") -> Raw:
+    """Some rows of a domain, with a note on the others."""
+    if rows.all():
+        return raw
+    return replace(
+        raw,
+        inputs=take(raw.inputs, rows),
+        labels=None if raw.labels is None else raw.labels[rows],
+        groups=None if raw.groups is None else raw.groups[rows],
+        test=None if raw.test is None else raw.test[rows],
+        notes=(*raw.notes, note),
+    )
+
+
+def class_numbers(labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """int64 [n]: the place of each label in `classes`, -1 for a missing one."""
+    return pd.Index(classes, dtype=object).get_indexer(pd.Index(labels, dtype=object)).astype(np.int64)
+
+
+def agree_on_classes(
+    source: Raw, target: Raw, rule: Literal["same", "shared", "source"]
+) -> tuple[Raw, Raw, tuple[str, ...]]:
+    """Both domains with the rows that count, and the classes in their order, which is the source's.
+
+    Both must have the same classes. `shared` drops rows of classes that only one of them has;
+    `source` allows the target to lack some. `UsageError` names the classes that differ.
+    """
+    found = _found(source)
+    order = [name for name in source.classes or natural_order(found) if name in found]
+    if target.labels is not None:
+        theirs = _found(target)
+        named = theirs | set(target.classes or ())
+        only_source, only_target = [name for name in order if name not in named], natural_order(theirs - set(order))
+        if rule == "shared":
+            source = _without(source, only_source, target.name)
+            target = _without(target, only_target, source.name)
+            order = [name for name in order if name in named]
+        elif only_target or (only_source and rule == "same"):
+            raise _differ(source, target, only_source, only_target)
+    _check_count(source, order)
+    return source, target, tuple(order)
+
+
+def _found(raw: Raw) -> set[str]:
+    assert raw.labels is not None
+    return set(raw.labels[~pd.isna(raw.labels)].tolist())
+
+
+def _without(raw: Raw, names: Iterable[str], other: str) -> Raw:
+    names = list(names)
+    assert raw.labels is not None
+    rows = ~np.isin(raw.labels.astype(str), names) if names else np.ones(len(raw), dtype=bool)
+    dropped = int(len(raw) - rows.sum())
+    return take_rows(raw, rows, f"{dropped} rows are not used: {other} has no class {', '.join(names)}.")
+
+
+def _differ(source: Raw, target: Raw, only_source: Iterable[str], only_target: Iterable[str]) -> UsageError:
+    sides = ((source.name, list(only_source)), (target.name, list(only_target)))
+    faults = [f"only {name} has {_few(names)}" for name, names in sides if names]
+    mends = ["`classes: shared` drops the rows of classes that one domain lacks"]
+    if not only_target:
+        mends.append("`classes: source` lets the target lack some")
+    mends.append("`mapping` renames label values")
+    return UsageError(f"The domains have other classes: {'; '.join(faults)}. What helps: {'; '.join(mends)}.")
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:10]))
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"
+
+
+def _check_count(source: Raw, classes: list[str]) -> None:
+    if len(classes) < 2:
+        have = f"one class only, {classes[0]!r}" if classes else "no class"
+        raise UsageError(f"The label column of {source.name} has {have}: there is nothing to tell apart.")
+    if len(classes) > max(20, len(source) // 2):
+        raise UsageError(
+            f"The labels of {source.name} have {len(classes)} classes in {len(source)} rows: they number or name the "
+            "rows. Choose another 'label', or `task: regression`."
+        )

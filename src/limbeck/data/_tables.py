@@ -1,0 +1,244 @@
+"""Tables: numbers, dates, truth values and categories to standardised numbers, by what the source's rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from limbeck.core import UsageError, did_you_mean
+from limbeck.data._data import Inputs, Preprocessing
+from limbeck.data._reading import read_table
+
+__all__ = ["TablePreprocessing", "as_text"]
+
+CLIP = 5.0
+"""Standardised numbers end at ± that many deviations, so that a foreign unit or a slip cannot explode."""
+INDICATOR_SHARE = 0.05
+"""A column that lacks at least that share of its values on the source gets an input saying so."""
+MOST_LEVELS = 30
+"""A category keeps its most frequent levels; the rest are pooled."""
+ID_SHARE = 0.9
+"""Text with more distinct values than that, per row, names the row and is not used."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What was learnt of one column. indicator: whether a missing value is an input of its own."""
+
+    name: str
+    kind: Literal["number", "date", "category"]
+    indicator: bool
+    missing: float
+    centre: float = 0.0
+    deviation: float = 1.0
+    fill: float = 0.0
+    levels: tuple[str, ...] = ()
+    pooled: bool = False
+
+
+class TablePreprocessing(Preprocessing):
+    """A table as float32 [n, d], by columns that the source has.
+
+    Numbers (and truth values as 0 and 1, ISO 8601 dates as days): a missing one becomes the
+    source's median, then the source's mean is taken off, divided by its deviation, and ±5 is the
+    limit. Categories: one input a level, the 30 most frequent, and one for all others where the
+    source has others; a level that the source does not have is among the others, or all zeros. A
+    missing value has an input of its own (its share on the source taken off) where at least 5 %
+    of the source's train rows lack it: one seen too rarely would have a weight that nobody tested,
+    and a target that lacks the whole column would rest on it.
+
+    Not used, each with a sentence in `notes`: columns that are constant or empty on the source, and
+    text that differs in nearly every row. A column that only the target has is ignored, one that
+    it lacks counts as missing there.
+
+    >>> frame = pd.DataFrame({"age": [20.0, 40.0], "ward": ["a", "b"]})
+    >>> fitted = TablePreprocessing().fit(frame)
+    >>> fitted.transform(pd.DataFrame({"age": [30.0, 20.0], "ward": ["b", "new"]})).tolist()
+    [[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]]
+    """
+
+    def __init__(self) -> None:
+        self.columns: list[Column] = []
+        self.unused: dict[str, str] = {}
+
+    def fit(self, inputs: Inputs) -> Self:
+        frame = _checked(inputs)
+        self.columns, self.unused = [], {}
+        for name in map(str, frame.columns):
+            learnt = _learn(name, frame[name])
+            if isinstance(learnt, Column):
+                self.columns.append(learnt)
+            else:
+                self.unused[name] = learnt
+        if not self.columns:
+            raise UsageError(f"There is no column to learn from. {' '.join(self.notes)}")
+        return self
+
+    def transform(self, inputs: Inputs) -> Tensor:
+        frame = _checked(inputs)
+        if not any(column.name in frame for column in self.columns):
+            ours, theirs = (", ".join(map(str, names)) for names in ([c.name for c in self.columns], frame.columns))
+            raise UsageError(f"No column of the source is here. The source has: {ours}. Here are: {theirs}.")
+        absent = pd.Series(np.nan, index=frame.index, dtype=np.float64)
+        blocks = [_inputs(column, frame.get(column.name, absent)) for column in self.columns]
+        return torch.from_numpy(np.concatenate(blocks, axis=1))
+
+    @property
+    def notes(self) -> list[str]:
+        """The source's columns that are not used, and why, in sentences."""
+        return [f"Column {name!r} is not used: {reason}." for name, reason in self.unused.items()]
+
+    def differences(self, frame: pd.DataFrame) -> list[str]:
+        """How the columns of a target differ from the source's, in sentences."""
+        names = [column.name for column in self.columns]
+        notes = [f"Column {name!r} is not here: its values count as missing." for name in names if name not in frame]
+        extra = [name for name in map(str, frame.columns) if name not in {*names, *self.unused}]
+        return notes + [f"Column {name!r} is not in the source and not used." for name in extra]
+
+    def state(self) -> dict[str, Any]:
+        columns = [{**asdict(column), "levels": list(column.levels)} for column in self.columns]
+        return {"kind": "table", "columns": columns, "unused": dict(self.unused)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        made = cls()
+        made.columns = [Column(**{**column, "levels": tuple(column["levels"])}) for column in state["columns"]]
+        made.unused = dict(state["unused"])
+        return made
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """The columns that were learnt, from a CSV or Parquet file; others are ignored, a label too.
+
+        `UsageError` where one is not there: here a missing column is a slip, not a property of a domain.
+        """
+        frame = read_table(path)
+        absent = [column.name for column in self.columns if column.name not in frame]
+        if absent:
+            hint = did_you_mean(absent[0], map(str, frame.columns))
+            raise UsageError(f"{path} lacks {', '.join(map(repr, absent))}, which the student reads. {hint}")
+        return frame[[column.name for column in self.columns]]
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Values as text, whole floats without their .0, missing ones as None.
+
+    >>> as_text(pd.Series([1.0, np.nan, 2.5])).tolist()
+    ['1', None, '2.5']
+    """
+    numbers, distinct = pd.factorize(values)  # a missing one is -1, and so takes the None at the end
+    if pd.api.types.is_float_dtype(values):
+        text = [f"{value:.0f}" if float(value).is_integer() else str(float(value)) for value in distinct]
+    else:
+        text = [str(value).strip() for value in distinct]
+    return pd.Series(np.array([*text, None], dtype=object)[numbers], index=values.index, dtype=object)
+
+
+def _checked(inputs: Inputs) -> pd.DataFrame:
+    if not isinstance(inputs, pd.DataFrame):
+        raise UsageError(f"A table was expected, with named columns. Got an array {list(inputs.shape)}.")
+    for name in inputs:
+        values = inputs[name]
+        if pd.api.types.is_float_dtype(values) and np.isinf(values.to_numpy(np.float64, na_value=np.nan)).any():
+            raise UsageError(f"Column {name!r} holds infinite values. Empty those cells, or drop the column.")
+        if values.dtype == object and values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
+            raise UsageError(f"Column {name!r} holds lists or records. Drop it, or spread it over columns.")
+    return inputs
+
+
+def _learn(name: str, values: pd.Series) -> Column | str:
+    """What is to know of a source column, or why it is not used."""
+    missing = values.isna()
+    if missing.all():
+        return "it is empty on the source"
+    share = float(missing.mean())
+    indicator = share >= INDICATOR_SHARE
+    kind = _kind(values)
+    if kind == "category":
+        return _learn_category(name, as_text(values).dropna(), indicator, share)
+    known = _numbers(name, kind, values)
+    known = known[~np.isnan(known)]
+    if np.ptp(known) == 0 and not indicator:
+        return f"it is constant ({known[0]:g}) on the source"
+    deviation = float(known.std()) if np.ptp(known) > 0 else 1.0
+    return Column(name, kind, indicator, share, float(known.mean()), deviation, float(np.median(known)))
+
+
+def _learn_category(name: str, text: pd.Series, indicator: bool, share: float) -> Column | str:
+    counts = text.value_counts()
+    if len(counts) == 1 and not indicator:
+        return f"it is constant ({counts.index[0]}) on the source"
+    if len(counts) > MOST_LEVELS and len(counts) > ID_SHARE * len(text):
+        return "its text differs in nearly every row"
+    ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
+    return Column(
+        name, "category", indicator, share, levels=tuple(ranked[:MOST_LEVELS]), pooled=len(ranked) > MOST_LEVELS
+    )
+
+
+def _kind(values: pd.Series) -> Literal["number", "date", "category"]:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "date"
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
+        return "number"
+    known = values.dropna()
+    if not pd.to_numeric(known, errors="coerce").isna().any():
+        return "number"
+    if not _days(known).isna().any():
+        return "date"
+    return "category"
+
+
+def _days(values: pd.Series) -> pd.Series:
+    """Days since 1970 of ISO 8601 dates, NaN for anything else."""
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        iso = values.astype(str).str.fullmatch(r"\s*\d{4}-\d{2}-\d{2}([T ].*)?")
+        values = pd.to_datetime(values.where(iso), errors="coerce", format="ISO8601", utc=True)
+    elif values.dt.tz is not None:
+        values = values.dt.tz_convert("UTC")
+    stamps = values.dt.tz_localize(None)
+    return (stamps - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+
+
+def _numbers(name: str, kind: Literal["number", "date"], values: pd.Series) -> np.ndarray:
+    """The column as float64 with NaN for a missing value; `UsageError` where it holds something else."""
+    if values.isna().all():
+        return np.full(len(values), np.nan)
+    made = _days(values) if kind == "date" else pd.to_numeric(values, errors="coerce")
+    numbers = made.to_numpy(np.float64, na_value=np.nan)
+    strange = np.isnan(numbers) & ~values.isna().to_numpy()
+    if strange.any():
+        example = values[strange].iloc[0]
+        noun = "dates (YYYY-MM-DD)" if kind == "date" else "numbers"
+        raise UsageError(
+            f"Column {name!r} holds {noun} in the source, and here it holds {example!r}. Mend the values, or drop it."
+        )
+    return numbers
+
+
+def _inputs(column: Column, values: pd.Series) -> np.ndarray:
+    """The float32 inputs [n, k] of one column."""
+    if column.kind == "category":
+        blocks = _one_hot(column, values)
+    else:
+        numbers = _numbers(column.name, column.kind, values)
+        filled = np.where(np.isnan(numbers), column.fill, numbers)
+        blocks = [np.clip((filled - column.centre) / column.deviation, -CLIP, CLIP)]
+    if column.indicator:
+        blocks.append(values.isna().to_numpy(np.float64) - column.missing)
+    return np.stack(blocks, axis=1).astype(np.float32)
+
+
+def _one_hot(column: Column, values: pd.Series) -> list[np.ndarray]:
+    text = as_text(values)
+    place = pd.Index(column.levels).get_indexer(pd.Index(text))
+    blocks = [(place == number).astype(np.float64) for number in range(len(column.levels))]
+    if column.pooled:
+        blocks.append(((place < 0) & text.notna().to_numpy()).astype(np.float64))
+    return blocks

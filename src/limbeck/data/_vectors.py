@@ -1,0 +1,67 @@
+"""Vectors of numbers, standardised by the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck.core import UsageError
+from limbeck.data._arrays import check_finite, read_array
+from limbeck.data._data import Inputs, Preprocessing
+
+__all__ = ["VectorPreprocessing"]
+
+
+class VectorPreprocessing(Preprocessing):
+    """Arrays [n, d] as float32 [n, d], each feature centred and divided by its deviation on the source.
+
+    A feature that is constant on the source is only centred. normalise: False changes nothing but
+    the type.
+
+    >>> VectorPreprocessing().fit(np.array([[0.0], [2.0]])).transform(np.array([[3.0]])).tolist()
+    [[2.0]]
+    """
+
+    def __init__(self, normalise: bool = True):
+        self.normalise = normalise
+
+    def fit(self, inputs: Inputs) -> Self:
+        values = _checked(inputs).astype(np.float64)
+        self.mean = [0.0] * values.shape[1]
+        self.deviation = [1.0] * values.shape[1]
+        if self.normalise:
+            deviation = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
+            self.mean, self.deviation = values.mean(axis=0).tolist(), deviation.tolist()
+        return self
+
+    def transform(self, inputs: Inputs) -> Tensor:
+        values = _checked(inputs)
+        if values.shape[1] != len(self.mean):
+            raise UsageError(f"The source has {len(self.mean)} features a sample, here are {values.shape[1]}.")
+        scaled = (values.astype(np.float64) - np.array(self.mean)) / np.array(self.deviation)
+        return torch.from_numpy(scaled.astype(np.float32))
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "vectors", "mean": self.mean, "deviation": self.deviation}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        made = cls()
+        made.mean, made.deviation = list(state["mean"]), list(state["deviation"])
+        return made
+
+    def read(self, path: Path) -> np.ndarray:
+        """An array from a .npy file, or `inputs` of a .npz file."""
+        return _checked(read_array(path))
+
+
+def _checked(inputs: Inputs) -> np.ndarray:
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 2 or inputs.dtype.kind not in "biuf":
+        raise UsageError(f"Vectors are numbers [n, d]. Got {type(inputs).__name__} {list(inputs.shape)}.")
+    check_finite(inputs)
+    return inputs

@@ -1,0 +1,99 @@
+"""What an evaluation is given: the rows of the comparison, their seeds, and the opened labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from limbeck.core import Opening, Task, UsageError, bad_value, did_you_mean
+
+__all__ = ["History", "RowRecord", "SeedRecord", "Study"]
+
+Labels = Int[Tensor, " labels"] | Float[Tensor, " labels"]
+
+
+@dataclass(frozen=True)
+class History:
+    """The checkpoints that a training could choose from.
+
+    epochs: of each checkpoint. scores: of the validator that chose, higher is better. logits:
+    [checkpoints, n, outputs], of the first n samples of the target's selection split.
+    """
+
+    epochs: Sequence[int]
+    scores: Sequence[float]
+    logits: Float[Tensor, "checkpoints n outputs"]
+
+
+@dataclass(frozen=True)
+class SeedRecord:
+    """One trained model: the chosen epoch, its validators, its outputs on both test splits.
+
+    Logits are the network's own: regression is brought into the user's unit by `Task.restore`.
+    epoch and history are None where there was no checkpoint to choose.
+    """
+
+    seed: int
+    epoch: int | None
+    validators: Mapping[str, float]
+    train_seconds: float
+    history: History | None
+    target_logits: Float[Tensor, "n outputs"]
+    source_logits: Float[Tensor, "m outputs"]
+
+
+@dataclass(frozen=True)
+class RowRecord:
+    """A line of the comparison table. Sizes and times are None where a foreign teacher does not say them."""
+
+    name: str
+    kind: Literal["teacher", "student", "upper_bound"]
+    title: str
+    method: str
+    labelled_per_class: int
+    parameters: int | None
+    bytes: int | None
+    milliseconds_per_sample: float | None
+    seeds: Sequence[SeedRecord]
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise bad_value("seeds", f"the row {self.name}", "at least one trained model", len(self.seeds))
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that `assemble` reads.
+
+    test_labels, selection_labels: of the target's splits, None where the target has none;
+    source_test_labels: of the source's test split. All in the user's unit, as `Domain.open`
+    gives them. validator: compares rows without labels. baseline: the name of the student row
+    that the others are measured against.
+
+    Raises `UsageError` where the baseline is no student row.
+    """
+
+    name: str
+    command: str
+    version: str
+    task: Task
+    source_name: str
+    target_name: str
+    labelled_per_class: int
+    rows: Sequence[RowRecord]
+    baseline: str
+    validator: str
+    test_labels: Labels | None
+    source_test_labels: Labels
+    selection_labels: Labels | None
+    openings: Sequence[Opening]
+
+    def __post_init__(self) -> None:
+        students = [row.name for row in self.rows if row.kind == "student"]
+        if self.baseline not in students:
+            hint = did_you_mean(self.baseline, students)
+            raise UsageError(f"The baseline must be a student row, and {self.baseline!r} is none. {hint}")

@@ -1,0 +1,203 @@
+"""results.json: every number of the comparison, from the outputs of the trained models."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from limbeck.core import RunError, Task
+from limbeck.evaluation.metrics import (
+    CLASSIFICATION,
+    REGRESSION,
+    classification_metrics,
+    headline,
+    regression_metrics,
+    reliability,
+)
+from limbeck.evaluation.records import RowRecord, SeedRecord, Study
+from limbeck.evaluation.regret import regret
+from limbeck.evaluation.statistics import bootstrap, compare, mcnemar, mean_std, sample_scores, statistic_for, vote
+from limbeck.evaluation.verdict import verdict
+
+__all__ = ["assemble", "check_results"]
+
+SCHEMA = 1
+
+Json = dict[str, Any]
+
+
+def assemble(study: Study) -> Json:
+    """The content of results.json (docs/run-folder.md): metrics, intervals, regret, and the verdict.
+
+    Raises `UsageError` where labels and outputs do not fit, `RunError` where outputs are NaN.
+
+    >>> labels, task = torch.tensor([0, 1]), Task("classification", ("no", "yes"))
+    >>> seed = SeedRecord(0, None, {}, 1.0, None, target_logits=torch.eye(2), source_logits=torch.eye(2))
+    >>> alone = RowRecord("alone", "student", "alone", "source_only", 0, 10, 40, 0.1, [seed])
+    >>> results = assemble(Study(
+    ...     "demo", "limbeck run demo", "0.1.0", task, "scan", "photo", 0, [alone], "alone", "entropy",
+    ...     test_labels=labels, source_test_labels=labels, selection_labels=None, openings=[],
+    ... ))
+    >>> results["rows"][0]["target"]["accuracy"]
+    {'mean': 1.0, 'std': 0.0}
+    """
+    metric, higher_is_better = headline(study.task, study.test_labels)
+    rows = [_row(study, row, metric) for row in study.rows]
+    for row, versus in zip(rows, _versus_baseline(study, metric), strict=True):
+        row["versus_baseline"] = versus
+    results = {
+        "schema": SCHEMA,
+        "limbeck": study.version,
+        "name": study.name,
+        "command": study.command,
+        "task": study.task.state() | {"classes": list(study.task.classes)},
+        "metric": metric,
+        "higher_is_better": higher_is_better,
+        "source": study.source_name,
+        "target": study.target_name,
+        "labelled_per_class": study.labelled_per_class,
+        "target_labels_known": study.test_labels is not None,
+        "seeds": sorted({seed.seed for row in study.rows for seed in row.seeds}),
+        "baseline": study.baseline,
+        "validator": study.validator,
+        "rows": rows,
+        "openings": [asdict(opening) for opening in study.openings],
+    }
+    return results | {"verdict": verdict(results)}
+
+
+def check_results(results: Mapping[str, Any]) -> None:
+    """Compare results with `results.schema.json`, shipped beside this file; `RunError` names the first fault.
+
+    >>> check_results({"schema": 2})
+    Traceback (most recent call last):
+    limbeck.core.errors.RunError: results.json is not as its schema says, at ...
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    fault = best_match(Draft202012Validator(_schema()).iter_errors(results))
+    if fault is not None:
+        raise RunError(f"results.json is not as its schema says, at {fault.json_path}: {fault.message}")
+
+
+@cache
+def _schema() -> Json:
+    return json.loads((files("limbeck.evaluation") / "results.schema.json").read_text(encoding="utf-8"))
+
+
+def _row(study: Study, row: RowRecord, metric: str) -> Json:
+    source = [_metrics(study.task, seed.source_logits, study.source_test_labels) for seed in row.seeds]
+    target: list[Json] | None = None
+    if study.test_labels is not None:
+        target = [_metrics(study.task, seed.target_logits, study.test_labels) for seed in row.seeds]
+    seeds = [_seed(study, seed, metric) for seed in row.seeds]
+    for i, seed in enumerate(seeds):
+        seed["target"] = _scalars(study.task, target[i]) if target else None
+        seed["source"] = _scalars(study.task, source[i])
+    fixed = ("name", "kind", "title", "method", "labelled_per_class", "parameters", "bytes", "milliseconds_per_sample")
+    return {
+        **{key: getattr(row, key) for key in fixed},
+        "train_seconds": float(np.mean([seed.train_seconds for seed in row.seeds])),
+        "target": _summaries([seed["target"] for seed in seeds]) if target else None,
+        "source": _summaries([seed["source"] for seed in seeds]),
+        **(_of_classes(study, row, target) if study.task.is_classification else {}),
+        "regret": _summary([seed["regret"] for seed in seeds]),
+        "seeds": seeds,
+    }
+
+
+def _metrics(task: Task, logits: Tensor, labels: Tensor) -> Json:
+    if task.is_classification:
+        return classification_metrics(logits, labels, task.classes)
+    return dict(regression_metrics(task.restore(logits), labels))
+
+
+def _scalars(task: Task, metrics: Json) -> Json:
+    return {name: metrics[name] for name in (CLASSIFICATION if task.is_classification else REGRESSION)}
+
+
+def _seed(study: Study, seed: SeedRecord, metric: str) -> Json:
+    oracle, lost = None, None
+    if seed.history is not None and study.selection_labels is not None:
+        history = seed.history
+        labels = study.selection_labels[: history.logits.shape[1]]
+        found = regret(history.scores, history.logits, labels, study.task, metric)
+        oracle, lost = int(history.epochs[found.oracle]), _finite(found.regret)
+    return {
+        "seed": seed.seed,
+        "epoch": seed.epoch,
+        "oracle_epoch": oracle,
+        "regret": lost,
+        "validators": {name: _finite(score) for name, score in seed.validators.items()},
+        "train_seconds": float(seed.train_seconds),
+    }
+
+
+def _of_classes(study: Study, row: RowRecord, metrics: list[Json] | None) -> Json:
+    """What only classes have, from the target's test split; null where that has no labels."""
+    if metrics is None or study.test_labels is None:
+        return {"per_class": None, "confusion": None, "reliability": None}
+    logits = torch.cat([seed.target_logits for seed in row.seeds])
+    per_class = [
+        {"class": of_class[0]["class"], "support": of_class[0]["support"]}
+        | {name: _summary([seed[name] for seed in of_class]) for name in ("recall", "precision", "f1")}
+        for of_class in zip(*(seed["per_class"] for seed in metrics), strict=True)
+    ]
+    return {
+        "per_class": per_class,
+        "confusion": np.mean([seed["confusion"] for seed in metrics], axis=0).tolist(),
+        "reliability": reliability(logits, study.test_labels.repeat(len(row.seeds))),
+    }
+
+
+def _versus_baseline(study: Study, metric: str) -> list[Json | None]:
+    """The paired tests of each row; the same resamples serve all rows."""
+    labels = study.test_labels
+    compared = [row for row in study.rows if row.kind != "teacher"]
+    if labels is None or len(compared) < 2:
+        return [None] * len(study.rows)
+    logits = {row.name: torch.stack([seed.target_logits for seed in row.seeds]) for row in compared}
+    scores = [sample_scores(value, labels, study.task) for value in logits.values()]
+    point, drawn = bootstrap(scores, statistic_for(metric, labels))
+    place = {name: i for i, name in enumerate(logits)}
+
+    def versus(row: RowRecord) -> Json | None:
+        if row.kind == "teacher" or row.name == study.baseline:
+            return None
+        pair = [place[row.name], place[study.baseline]]
+        p_value = _mcnemar(logits[row.name], logits[study.baseline], labels) if study.task.is_classification else None
+        return asdict(compare(point[pair], drawn[pair])) | {"mcnemar_p_value": p_value}
+
+    return [versus(row) for row in study.rows]
+
+
+def _mcnemar(a: Tensor, b: Tensor, labels: Tensor) -> float:
+    true = labels.cpu().numpy()
+    return mcnemar(vote(a) == true, vote(b) == true)
+
+
+def _summaries(seeds: Sequence[Json]) -> Json:
+    return {name: _summary([seed[name] for seed in seeds]) for name in seeds[0]}
+
+
+def _summary(values: Sequence[float | None]) -> Json | None:
+    """Mean and deviation over seeds, null where the value is undefined for one of them."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    mean, std = mean_std(known)
+    return {"mean": mean, "std": std}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,160 @@
+"""What the comparison says, in plain words, also when the answer is no."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from limbeck.evaluation.statistics import mean_std
+
+__all__ = ["chosen_row", "verdict"]
+
+SIGNIFICANT = 0.05
+
+Json = Mapping[str, Any]
+
+
+def chosen_row(results: Json) -> str | None:
+    """The student row, apart from the baseline, with the highest mean of the label-free validator.
+
+    No target label takes part. The first of equals; None where no row has the validator's score
+    for all its seeds.
+
+    >>> def row(name, score):
+    ...     return {"name": name, "kind": "student", "seeds": [{"validators": {"entropy": score}}]}
+    >>> chosen_row({"baseline": "a", "validator": "entropy", "rows": [row("a", -0.1), row("b", -0.3), row("c", -0.2)]})
+    'c'
+    """
+    scores = {row["name"]: _validator_score(results, row) for row in _candidates(results)}
+    known = {name: score for name, score in scores.items() if score is not None}
+    return max(known, key=known.__getitem__) if known else None
+
+
+def verdict(results: Json) -> str:
+    """A few plain sentences: the row chosen without labels against the baseline, and how sure that is.
+
+    Reads what `assemble` computed. A difference is called significant where the p-value of the
+    paired bootstrap is below 0.05; one that is smaller than the spread between training seeds is
+    said to be so.
+    """
+    rows = {row["name"]: row for row in results["rows"]}
+    name = chosen_row(results)
+    if name is None:
+        return _alone(results, rows[results["baseline"]])
+    if not results["target_labels_known"]:
+        return _unproven(results, rows, rows[name])
+    return _comparison(results, rows, rows[name]) + _choice(results, rows[name])
+
+
+def _candidates(results: Json) -> list[Json]:
+    return [row for row in results["rows"] if row["kind"] == "student" and row["name"] != results["baseline"]]
+
+
+def _alone(results: Json, baseline: Json) -> str:
+    where = "target" if results["target_labels_known"] else "source"
+    others = "No other row was" if _candidates(results) else "There is no other student row to be"
+    return (
+        f"{others} scored by {_words(results['validator'])}, so nothing is compared: {baseline['name']} reaches "
+        f"{_amount(results, baseline, where)} {_metric(results)} on {results[where]}."
+    )
+
+
+def _unproven(results: Json, rows: Mapping[str, Json], row: Json) -> str:
+    scores = {name: _validator_score(results, rows[name]) for name in (row["name"], results["baseline"])}
+    shown = ", ".join(f"{name} {score:.3g}" for name, score in scores.items() if score is not None)
+    return (
+        f"Whether {row['name']} works on {results['target']} cannot be proven: the target has no labels. It was "
+        f"chosen by {_words(results['validator'])} (higher is better: {shown}), and reaches "
+        f"{_amount(results, row, 'source')} {_metric(results)} on {results['source']}."
+    )
+
+
+def _comparison(results: Json, rows: Mapping[str, Json], row: Json) -> str:
+    baseline, versus = rows[results["baseline"]], row["versus_baseline"]
+    reached = (
+        f"{row['name']}{_labels_used(row)} reaches {_amount(results, row)} {_metric(results)} on {results['target']}, "
+        f"{baseline['name']}{_labels_used(baseline)} {_amount(results, baseline)}"
+    )
+    sign = 1 if results["higher_is_better"] else -1
+    gain, (low, high) = sign * versus["difference"], sorted((sign * versus["low"], sign * versus["high"]))
+    sure = f"95 % interval {_change(results, low)} to {_change(results, high)}, p = {versus['p_value']:.2g}"
+    if versus["p_value"] >= SIGNIFICANT:
+        return f"{reached}: the gain of {_change(results, gain)} may be chance ({sure}). No gain is shown."
+    if gain <= 0:
+        return f"{reached}: a significant loss ({_change(results, gain)}; {sure}). It does not help: keep the baseline."
+    doubt = _doubt(row, baseline, results["metric"], gain)
+    return f"{reached}: a significant gain ({_change(results, gain)}; {sure}){doubt}.{_closed(results, gain)}"
+
+
+def _doubt(row: Json, baseline: Json, metric: str, gain: float) -> str:
+    """The interval is over test samples; what it does not know is how trainings differ."""
+    if min(len(row["seeds"]), len(baseline["seeds"])) < 2:
+        return ", though of one training seed"
+    spread = math.hypot(row["target"][metric]["std"], baseline["target"][metric]["std"])
+    return ", though not above the spread between training seeds" if gain <= spread else ""
+
+
+def _closed(results: Json, gain: float) -> str:
+    """How much of the way from the baseline to the upper bound the gain goes."""
+    bounds = [row for row in results["rows"] if row["kind"] == "upper_bound"]
+    if not bounds:
+        return ""
+    bound = _best(results, bounds)
+    gap = bound["versus_baseline"]["difference"] * (1 if results["higher_is_better"] else -1)
+    named = f"{bound['name']} ({_amount(results, bound)})"
+    if gap <= 0:
+        return f" The upper bound {named} is not above the baseline, so there was no gap to close."
+    if gain >= gap:
+        return f" That is as good as the upper bound {named}."
+    return f" That closes {100 * gain / gap:.0f} % of the gap to the upper bound {named}."
+
+
+def _choice(results: Json, row: Json) -> str:
+    """How the row was chosen, and which one the test labels would have chosen."""
+    students = [other for other in results["rows"] if other["kind"] == "student"]
+    if len(_candidates(results)) < 2:
+        return ""
+    best = _best(results, students)
+    chosen = f"{row['name']} was chosen without target labels, by {_words(results['validator'])}"
+    if best["name"] == row["name"]:
+        return f" {chosen}; on the test split it scored best too."
+    return f" {chosen}; on the test split {best['name']} scored best ({_amount(results, best)})."
+
+
+def _best(results: Json, rows: list[Json]) -> Json:
+    sign = 1 if results["higher_is_better"] else -1
+    return max(rows, key=lambda row: sign * row["target"][results["metric"]]["mean"])
+
+
+def _validator_score(results: Json, row: Json) -> float | None:
+    scores = [seed["validators"].get(results["validator"]) for seed in row["seeds"]]
+    return None if None in scores else mean_std(scores)[0]
+
+
+def _amount(results: Json, row: Json, where: str = "target") -> str:
+    """The headline metric as mean ± deviation; one seed has no deviation to show."""
+    value, several = row[where][results["metric"]], len(row["seeds"]) > 1
+    if results["metric"] == "rmse":
+        return f"{value['mean']:.4g}" + (f" ± {value['std']:.2g}" if several else "")
+    return f"{100 * value['mean']:.1f}" + (f" ± {100 * value['std']:.1f}" if several else "") + " %"
+
+
+def _change(results: Json, value: float) -> str:
+    if results["metric"] == "rmse":
+        return f"{value:+.3g}"
+    return f"{100 * value:+.1f} points"
+
+
+def _metric(results: Json) -> str:
+    return {"rmse": "RMSE"}.get(results["metric"], _words(results["metric"]))
+
+
+def _labels_used(row: Json) -> str:
+    labels = row["labelled_per_class"]
+    each = " a class" if "accuracy" in row["target"] else ""
+    return f" (with {labels} target labels{each})" if labels else ""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,125 @@
+import pytest
+
+from limbeck.evaluation import chosen_row, verdict
+
+
+def _summary(mean, std=0.01):
+    return {"mean": mean, "std": std}
+
+
+def _row(name, kind, mean, validator, versus=None, *, std=0.01, labelled=0, seeds=3, metric="accuracy"):
+    return {
+        "name": name,
+        "kind": kind,
+        "labelled_per_class": labelled,
+        "target": {metric: _summary(mean, std)},
+        "source": {metric: _summary(0.95)},
+        "versus_baseline": versus,
+        "seeds": [{"validators": {} if validator is None else {"information_maximisation": validator}}] * seeds,
+    }
+
+
+def _versus(difference, half=0.02, p_value=0.0002):
+    return {"difference": difference, "low": difference - half, "high": difference + half, "p_value": p_value}
+
+
+def _results(*rows, metric="accuracy", known=True):
+    return {
+        "rows": list(rows),
+        "metric": metric,
+        "higher_is_better": metric != "rmse",
+        "target_labels_known": known,
+        "baseline": "alone",
+        "validator": "information_maximisation",
+        "source": "scan",
+        "target": "photo",
+    }
+
+
+TEACHER = _row("teacher", "teacher", 0.7, 9.0)
+ALONE = _row("alone", "student", 0.80, 0.5)
+DISTILLED = _row("distilled", "student", 0.88, 0.9, _versus(0.08))
+ADAPTED = _row("adapted", "student", 0.89, 0.7, _versus(0.09))
+BOUND = _row("supervised", "upper_bound", 0.90, 9.0, _versus(0.10))
+
+
+def test_the_row_is_chosen_by_the_validator_and_not_by_the_test():
+    assert chosen_row(_results(TEACHER, ALONE, ADAPTED, DISTILLED, BOUND)) == "distilled"
+    assert chosen_row(_results(TEACHER, ALONE, BOUND)) is None
+
+
+def test_a_gain_is_told_with_its_interval_and_the_gap_it_closes():
+    assert verdict(_results(TEACHER, ALONE, DISTILLED, ADAPTED, BOUND)) == (
+        "distilled reaches 88.0 ± 1.0 % accuracy on photo, alone 80.0 ± 1.0 %: a significant gain (+8.0 points; "
+        "95 % interval +6.0 points to +10.0 points, p = 0.0002). That closes 80 % of the gap to the upper bound "
+        "supervised (90.0 ± 1.0 %). distilled was chosen without target labels, by information maximisation; "
+        "on the test split adapted scored best (89.0 ± 1.0 %)."
+    )
+
+
+def test_chance_is_called_chance():
+    row = _row("distilled", "student", 0.805, 0.9, _versus(0.005, p_value=0.4))
+    text = verdict(_results(ALONE, row))
+    assert "the gain of +0.5 points may be chance" in text
+    assert "-1.5 points to +2.5 points, p = 0.4). No gain is shown." in text
+    assert "significant" not in text and "chosen" not in text
+
+
+def test_harm_is_called_harm():
+    text = verdict(_results(ALONE, _row("distilled", "student", 0.7, 0.9, _versus(-0.1)), ADAPTED, BOUND))
+    assert "a significant loss (-10.0 points" in text
+    assert "does not help: keep the baseline" in text
+    assert "gap" not in text
+
+
+def test_a_gain_within_the_spread_of_seeds_is_doubted():
+    row = _row("distilled", "student", 0.83, 0.9, _versus(0.03), std=0.04)
+    assert "though not above the spread between training seeds" in verdict(_results(ALONE, row))
+    assert "spread" not in verdict(_results(ALONE, DISTILLED))
+
+
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [(-0.01, "no gap to close"), (0.05, "as good as the upper bound"), (0.16, "closes 50 % of the gap")],
+)
+def test_the_upper_bound_is_put_in_its_place(difference, words):
+    bound = _row("supervised", "upper_bound", 0.8 + difference, None, _versus(difference))
+    assert words in verdict(_results(ALONE, DISTILLED, bound))
+
+
+def test_used_target_labels_and_single_seeds_are_shown():
+    row = _row("tuned", "student", 0.88, 0.9, _versus(0.08), labelled=5, seeds=1)
+    text = verdict(_results(ALONE, row))
+    assert text.startswith("tuned (with 5 target labels a class) reaches 88.0 % accuracy")
+    assert "a significant gain" in text and "though of one training seed." in text
+    errors = _row("tuned", "student", 3.0, 0.9, _versus(-1.0), labelled=5, metric="rmse")
+    alone = _row("alone", "student", 4.0, 0.1, metric="rmse")
+    assert verdict(_results(alone, errors, metric="rmse")).startswith("tuned (with 5 target labels) reaches 3 ± 0.01")
+
+
+def test_of_regression_errors_lower_is_a_gain():
+    alone = _row("alone", "student", 4.0, 0.1, std=0.1, metric="rmse")
+    distilled = _row("distilled", "student", 3.0, 0.9, _versus(-1.0, 0.5), std=0.1, metric="rmse")
+    other = _row("other", "student", 3.5, 0.2, _versus(-0.5, 0.2), std=0.1, metric="rmse")
+    bound = _row("supervised", "upper_bound", 2.0, None, _versus(-2.0), std=0.1, metric="rmse")
+    assert verdict(_results(alone, distilled, other, bound, metric="rmse")) == (
+        "distilled reaches 3 ± 0.1 RMSE on photo, alone 4 ± 0.1: a significant gain (+1; 95 % interval +0.5 to +1.5, "
+        "p = 0.0002). That closes 50 % of the gap to the upper bound supervised (2 ± 0.1). distilled was chosen "
+        "without target labels, by information maximisation; on the test split it scored best too."
+    )
+
+
+def test_without_labels_nothing_is_proven():
+    assert verdict(_results(TEACHER, ALONE, DISTILLED, ADAPTED, known=False)) == (
+        "Whether distilled works on photo cannot be proven: the target has no labels. It was chosen by information "
+        "maximisation (higher is better: distilled 0.9, alone 0.5), and reaches 95.0 ± 1.0 % accuracy on scan."
+    )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_lone_baseline_is_compared_with_nothing(known):
+    text = verdict(_results(TEACHER, ALONE, known=known))
+    assert text.startswith("There is no other student row to be scored by information maximisation, so nothing is")
+    assert ("80.0 ± 1.0 % accuracy on photo" in text) == known
+    unscored = _row("distilled", "student", 0.9, None, _versus(0.1))
+    assert verdict(_results(ALONE, unscored)).startswith("No other row was scored by information maximisation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -189,6 +190,8 @@ def _rich_print(table: Any) -> None:
 
 def main() -> None:
     """The entry point: messages for users, tracebacks for those who ask."""
+    # Threads that spin while they wait make small steps many times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) != len(sys.argv) - 1
     try:

@@ -10,6 +10,7 @@ def _summary(mean, std=0.01):
 def _row(name, kind, mean, validator, versus=None, *, std=0.01, labelled=0, seeds=3, metric="accuracy"):
     return {
         "name": name,
+        "title": name,
         "kind": kind,
         "labelled_per_class": labelled,
         "target": {metric: _summary(mean, std)},
@@ -60,14 +61,14 @@ def test_a_gain_is_told_with_its_interval_and_the_gap_it_closes():
 def test_chance_is_called_chance():
     row = _row("distilled", "student", 0.805, 0.9, _versus(0.005, p_value=0.4))
     text = verdict(_results(ALONE, row))
-    assert "the gain of +0.5 points may be chance" in text
-    assert "-1.5 points to +2.5 points, p = 0.4). No gain is shown." in text
+    assert "a difference of +0.5 points may be chance" in text
+    assert "−1.5 points to +2.5 points, p = 0.4). No gain is shown." in text
     assert "significant" not in text and "chosen" not in text
 
 
 def test_harm_is_called_harm():
     text = verdict(_results(ALONE, _row("distilled", "student", 0.7, 0.9, _versus(-0.1)), ADAPTED, BOUND))
-    assert "a significant loss (-10.0 points" in text
+    assert "a significant loss (−10.0 points" in text
     assert "does not help: keep the baseline" in text
     assert "gap" not in text
 

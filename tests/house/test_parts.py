@@ -69,6 +69,12 @@ def test_every_room_has_parts() -> None:
     assert {part.room.name for part in parts()} == {room.name for room in rooms()}
 
 
+def test_recipes_know_every_room() -> None:
+    from limbeck.recipes._rooms import ROOMS
+
+    assert {room.package for room in ROOMS} == {room.name for room in rooms()}
+
+
 class _Bare:
     def __init__(self, layer, *rest: int, width: int, **more: float):
         pass

@@ -56,6 +56,8 @@ def test_a_matrix_shows_its_counts_and_names(make_run) -> None:
     for text in (">27<", ">3.4<", ">28<", ">cat<", ">dog<"):
         assert text in selected.svg
     assert ">0.0<" not in selected.svg
+    run.selected["confusion"][:] = [[27.0, 3.0], [0.0, 28.0]]
+    assert ">3<" in confusion_charts(run)[1].svg  # one seed has whole counts
 
 
 def test_too_many_classes_have_no_matrix(make_run) -> None:

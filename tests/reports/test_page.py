@@ -29,6 +29,7 @@ KINDS = {
     "regression": {"regression": True},
     "unlabelled": {"known": False},
     "one_seed": {"seeds": 1},
+    "alone": {"rows": (("alone", "student", "student alone", "source_only", 0.8),)},
 }
 
 
@@ -174,3 +175,13 @@ def test_without_target_labels_nothing_is_claimed(make_run, read_page) -> None:
     text = read_page(write_report(make_run(known=False))).text
     assert "photo has no labels: nothing can be scored on it." in text
     assert "accuracy, % (source)" in text and "to baseline" not in text and "best on test" not in text
+
+
+def test_a_teacher_that_tells_no_size_is_not_compared(make_run, read_page) -> None:
+    folder = make_run()
+    results = json.loads((folder / "results.json").read_text())
+    results["rows"][0] |= {"parameters": None, "bytes": None, "milliseconds_per_sample": None}
+    (folder / "results.json").write_text(json.dumps(results))
+    text = read_page(write_report(folder)).text
+    assert "size 167 kB 41,630 parameters time a sample 0.040 ms on the machine of the run" in text
+    assert "teacher (cnn) – – – – 1 min 52 s" in text

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from limbeck.core import RunError, UsageError
-from limbeck.evaluation import check_results, chosen_row
-from limbeck.reports._run import best_of, read_results, read_run, selected_of, sentences
+from limbeck.evaluation import check_results
+from limbeck.reports._run import best_of, read_results, read_run, selected_of, sentences, teacher_of
 
 KINDS = [{}, {"regression": True}, {"known": False}, {"seeds": 1}, {"classes": ("a", "b")}]
 
@@ -20,18 +20,23 @@ def test_the_made_up_results_are_as_the_schema_says(make_run: Callable[..., Path
     check_results(json.loads((make_run(**settings) / "results.json").read_text()))
 
 
-@pytest.mark.parametrize("settings", KINDS)
-def test_the_selected_row_is_the_one_of_the_verdict(make_run: Callable[..., Path], settings: dict) -> None:
-    results = read_results(make_run(**settings))
-    assert selected_of(results)["name"] == chosen_row(results) == "distilled_aligned"
-
-
-def test_no_row_is_selected_whose_scores_are_missing(make_run: Callable[..., Path]) -> None:
+def test_the_selected_row_is_that_of_the_results(make_run: Callable[..., Path]) -> None:
     results = read_results(make_run())
-    for row in results["rows"]:
-        row["seeds"][-1]["validators"] = {}
-    assert selected_of(results) is None
-    assert chosen_row(results) is None
+    assert selected_of(results | {"selected": "features"})["name"] == "features"
+    assert selected_of(results | {"selected": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "best"), [({}, "second"), ({"regression": True}, "teacher"), ({"known": False}, "third")]
+)
+def test_of_several_teachers_the_best_is_shown(make_run: Callable[..., Path], settings: dict, best: str) -> None:
+    rows = [("alone", "student", "alone", "source_only", 0.8)]
+    rows += [(name, "teacher", name, "source_only", 0.9) for name in ("teacher", "second", "third")]
+    results = read_results(make_run(rows=rows, **settings))
+    where, values = ("target", (0.7, 0.9, 0.8)) if settings.get("known", True) else ("source", (0.7, 0.8, 0.9))
+    for row, value in zip(results["rows"][1:], values, strict=True):
+        row[where][results["metric"]]["mean"] = value
+    assert teacher_of(results)["name"] == best
 
 
 def test_the_best_is_a_student_in_the_metrics_own_direction(make_run: Callable[..., Path]) -> None:

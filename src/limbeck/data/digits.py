@@ -42,7 +42,7 @@ class Digits(Data):
     ((1000, 3, 16, 16), 320)
     """
 
-    def __init__(self, domain: Literal["scan", "photo"] = "scan", severity: Annotated[float, Ge(0)] = 0.45):
+    def __init__(self, domain: Literal["scan", "photo"] = "scan", severity: Annotated[float, Ge(0)] = 0.4):
         self.domain = domain
         self.severity = severity
 

@@ -13,7 +13,7 @@ from limbeck.core import Opening, Task, UsageError, bad_value, did_you_mean
 
 __all__ = ["History", "RowRecord", "SeedRecord", "Study"]
 
-Labels = Int[Tensor, " labels"] | Float[Tensor, " labels"]
+Labels = Int[Tensor, " _"] | Float[Tensor, " _"]
 
 
 @dataclass(frozen=True)

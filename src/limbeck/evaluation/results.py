@@ -26,7 +26,7 @@ from limbeck.evaluation.metrics import (
 from limbeck.evaluation.records import RowRecord, SeedRecord, Study
 from limbeck.evaluation.regret import regret
 from limbeck.evaluation.statistics import bootstrap, compare, mcnemar, mean_std, sample_scores, statistic_for, vote
-from limbeck.evaluation.verdict import verdict
+from limbeck.evaluation.verdict import chosen_row, verdict
 
 __all__ = ["assemble", "check_results"]
 
@@ -72,7 +72,7 @@ def assemble(study: Study) -> Json:
         "rows": rows,
         "openings": [asdict(opening) for opening in study.openings],
     }
-    return results | {"verdict": verdict(results)}
+    return results | {"selected": chosen_row(results), "verdict": verdict(results)}
 
 
 def check_results(results: Mapping[str, Any]) -> None:

@@ -55,7 +55,7 @@ def _alone(results: Json, baseline: Json) -> str:
     where = "target" if results["target_labels_known"] else "source"
     others = "No other row was" if _candidates(results) else "There is no other student row to be"
     return (
-        f"{others} scored by {_words(results['validator'])}, so nothing is compared: {baseline['name']} reaches "
+        f"{others} scored by {_words(results['validator'])}, so nothing is compared: {baseline['title']} reaches "
         f"{_amount(results, baseline, where)} {_metric(results)} on {results[where]}."
     )
 
@@ -64,7 +64,7 @@ def _unproven(results: Json, rows: Mapping[str, Json], row: Json) -> str:
     scores = {name: _validator_score(results, rows[name]) for name in (row["name"], results["baseline"])}
     shown = ", ".join(f"{name} {score:.3g}" for name, score in scores.items() if score is not None)
     return (
-        f"Whether {row['name']} works on {results['target']} cannot be proven: the target has no labels. It was "
+        f"Whether {row['title']} works on {results['target']} cannot be proven: the target has no labels. It was "
         f"chosen by {_words(results['validator'])} (higher is better: {shown}), and reaches "
         f"{_amount(results, row, 'source')} {_metric(results)} on {results['source']}."
     )
@@ -73,14 +73,14 @@ def _unproven(results: Json, rows: Mapping[str, Json], row: Json) -> str:
 def _comparison(results: Json, rows: Mapping[str, Json], row: Json) -> str:
     baseline, versus = rows[results["baseline"]], row["versus_baseline"]
     reached = (
-        f"{row['name']}{_labels_used(row)} reaches {_amount(results, row)} {_metric(results)} on {results['target']}, "
-        f"{baseline['name']}{_labels_used(baseline)} {_amount(results, baseline)}"
+        f"{row['title']}{_labels_used(row)} reaches {_amount(results, row)} {_metric(results)} on {results['target']}, "
+        f"{baseline['title']}{_labels_used(baseline)} {_amount(results, baseline)}"
     )
     sign = 1 if results["higher_is_better"] else -1
     gain, (low, high) = sign * versus["difference"], sorted((sign * versus["low"], sign * versus["high"]))
     sure = f"95 % interval {_change(results, low)} to {_change(results, high)}, p = {versus['p_value']:.2g}"
     if versus["p_value"] >= SIGNIFICANT:
-        return f"{reached}: the gain of {_change(results, gain)} may be chance ({sure}). No gain is shown."
+        return f"{reached}: a difference of {_change(results, gain)} may be chance ({sure}). No gain is shown."
     if gain <= 0:
         return f"{reached}: a significant loss ({_change(results, gain)}; {sure}). It does not help: keep the baseline."
     doubt = _doubt(row, baseline, results["metric"], gain)
@@ -102,7 +102,7 @@ def _closed(results: Json, gain: float) -> str:
         return ""
     bound = _best(results, bounds)
     gap = bound["versus_baseline"]["difference"] * (1 if results["higher_is_better"] else -1)
-    named = f"{bound['name']} ({_amount(results, bound)})"
+    named = f"{bound['title']} ({_amount(results, bound)})"
     if gap <= 0:
         return f" The upper bound {named} is not above the baseline, so there was no gap to close."
     if gain >= gap:
@@ -116,10 +116,10 @@ def _choice(results: Json, row: Json) -> str:
     if len(_candidates(results)) < 2:
         return ""
     best = _best(results, students)
-    chosen = f"{row['name']} was chosen without target labels, by {_words(results['validator'])}"
+    chosen = f"{row['title']} was chosen without target labels, by {_words(results['validator'])}"
     if best["name"] == row["name"]:
         return f" {chosen}; on the test split it scored best too."
-    return f" {chosen}; on the test split {best['name']} scored best ({_amount(results, best)})."
+    return f" {chosen}; on the test split {best['title']} scored best ({_amount(results, best)})."
 
 
 def _best(results: Json, rows: list[Json]) -> Json:
@@ -141,9 +141,8 @@ def _amount(results: Json, row: Json, where: str = "target") -> str:
 
 
 def _change(results: Json, value: float) -> str:
-    if results["metric"] == "rmse":
-        return f"{value:+.3g}"
-    return f"{100 * value:+.1f} points"
+    shown = f"{value:+.3g}" if results["metric"] == "rmse" else f"{100 * value:+.1f} points"
+    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 def _metric(results: Json) -> str:

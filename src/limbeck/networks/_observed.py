@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,16 +49,14 @@ class Observed(nn.Module):
             raise UsageError(f"{owner} has no layer {unknown[0]!r}. {did_you_mean(unknown[0], list(modules)[1:])}")
         modules[self.head].register_forward_pre_hook(self._keep_inputs)
         for layer in self.layers:
-            modules[layer].register_forward_hook(self._keeper(layer))
+            # A partial of a method, not a closure: a deep copy of the whole then keeps its own layers.
+            modules[layer].register_forward_hook(partial(self._keep_output, layer))
 
     def _keep_inputs(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._seen[FEATURES] = inputs[0]
 
-    def _keeper(self, layer: str) -> Callable[[nn.Module, tuple[Any, ...], Tensor], None]:
-        def keep(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-            self._seen[layer] = output
-
-        return keep
+    def _keep_output(self, layer: str, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        self._seen[layer] = output
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[n, ...] → logits [n, outputs] and every observed layer."""

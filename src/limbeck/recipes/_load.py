@@ -13,10 +13,12 @@ from limbeck.core import UsageError, did_you_mean
 from limbeck.data import Data, Raw
 from limbeck.recipes._check import check_plan
 from limbeck.recipes._nodes import ObjectNode
-from limbeck.recipes._plan import Plan, Recipe
+from limbeck.recipes._overrides import override, put
+from limbeck.recipes._plan import Learner, Plan, Recipe
 from limbeck.recipes._schema import Faults, parse
+from limbeck.recipes._yaml import read_yaml
 
-__all__ = ["load_plans", "read_domain", "shipped_recipes"]
+__all__ = ["load_learner", "load_plans", "read_domain", "shipped_recipes"]
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -31,26 +33,24 @@ def load_plans(reference: str | Path | Mapping[str, Any], overrides: Sequence[st
     overrides: `a.b=c`, with c in YAML. `UsageError` lists every fault of every cell.
     """
     content, name = _read(reference)
-    matrix = content.pop("matrix", None) or {None: {}}
-    if not isinstance(matrix, Mapping):
-        raise UsageError(f"The 'matrix' of a recipe must be a mapping of names to changes. Got {matrix!r}.")
+    cells = _cells(content.pop("matrix", None))
+    faults: dict[str | None, Faults] = {cell: Faults() for cell in cells}
+    plans = [_plan(content, name, cell, changes, overrides, faults[cell]) for cell, changes in cells.items()]
+    _together(faults).raise_any(f"recipe {name}")
+    return [plan for plan in plans if plan is not None]
+
+
+def load_learner(run: Path, row: str) -> Plan:
+    """A plan that can build the student of one row and no more: it needs neither the data nor what others name."""
+    content, name = _read(run)
+    known = content["rows"].get(row)
+    start = known.get("start") if isinstance(known, Mapping) else None
+    teachers = {key: value for key, value in (content.get("teachers") or {}).items() if key == start}
     faults = Faults()
-    plans = []
-    for cell, changes in matrix.items():
-        own = _copied(content)
-        for key, value in (changes or {}).items():
-            _set(own, str(key), value)
-        for override in overrides:
-            key, equals, text = override.partition("=")
-            if not equals:
-                raise UsageError(f"--set needs a.b=c. Got {override!r}.")
-            _set(own, key.strip(), yaml.safe_load(text))
-        plan = _plan(own, name, None if cell is None else str(cell), faults)
-        if plan is not None:
-            plans.append(plan)
-    unique = Faults(dict.fromkeys(faults))
-    unique.raise_any(f"recipe {name}")
-    return plans
+    tree = parse(Learner, {"student": content["student"], "rows": {row: known}, "teachers": teachers}, "", "it", faults)
+    faults.raise_any(f"the student of {run}, row {row!r}")
+    assert isinstance(tree, ObjectNode)
+    return Plan(name, None, tree)
 
 
 def read_domain(data: Any) -> Raw:
@@ -61,17 +61,57 @@ def read_domain(data: Any) -> Raw:
     return node.make().load()
 
 
-def _plan(content: dict[str, Any], name: str, cell: str | None, faults: Faults) -> Plan | None:
-    before = len(faults)
-    if "teacher" in content and "teachers" not in content:
-        content = {**content, "teachers": {"teacher": content["teacher"]}}
-        del content["teacher"]
-    tree = parse(Recipe, content, "", "the recipe", faults)
-    if len(faults) > before or not isinstance(tree, ObjectNode):
+def _cells(matrix: Any) -> dict[str | None, Mapping[str, Any]]:
+    """The changes that make each cell; one cell without a name where there is no matrix."""
+    if not matrix:
+        return {None: {}}
+    if not isinstance(matrix, Mapping):
+        raise UsageError(f"The 'matrix' of a recipe must be a mapping of names to changes. Got {matrix!r}.")
+    for cell, changes in matrix.items():
+        if not isinstance(changes or {}, Mapping):
+            raise UsageError(
+                f"The cell {str(cell)!r} of the matrix must be a mapping of changes, such as "
+                f"{{target.csv.path: other.csv}}. Got {changes!r}."
+            )
+    return {str(cell): changes or {} for cell, changes in matrix.items()}
+
+
+def _plan(
+    content: dict[str, Any],
+    name: str,
+    cell: str | None,
+    changes: Mapping[str, Any],
+    overrides: Sequence[str],
+    faults: Faults,
+) -> Plan | None:
+    own = _copied(content)
+    if "teacher" in own:
+        if "teachers" in own:
+            faults.add("teacher", "Give either 'teacher' or 'teachers'.")
+        own["teachers"] = {"teacher": own.pop("teacher")} | dict(own.get("teachers") or {})
+    try:
+        for key, value in changes.items():
+            put(own, str(key), _copied(value))
+        for text in overrides:
+            override(own, text)
+    except UsageError as error:
+        faults.append(str(error))
         return None
-    plan = Plan(str(content.get("name") or name), cell, tree)
+    tree = parse(Recipe, own, "", "the recipe", faults)
+    if not isinstance(tree, ObjectNode):
+        return None
+    plan = Plan(str(own.get("name") or name), cell, tree)
     check_plan(plan, faults)
     return plan
+
+
+def _together(faults: Mapping[str | None, Faults]) -> Faults:
+    """The faults of all cells: those that all have once, the others with the cell's name."""
+    everywhere = [fault for fault in next(iter(faults.values())) if all(fault in own for own in faults.values())]
+    together = Faults(dict.fromkeys(everywhere))
+    for cell, own in faults.items():
+        together += [f"{cell}: {fault}" for fault in dict.fromkeys(own) if fault not in everywhere]
+    return together
 
 
 def _read(reference: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str]:
@@ -79,19 +119,19 @@ def _read(reference: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], st
         return _copied(reference), str(reference.get("name") or "run")
     known = shipped_recipes()
     path = known.get(str(reference), Path(reference))
-    if path.is_dir() and (path / "recipe.yaml").is_file():
+    if (path / "recipe.yaml").is_file():
         path = path / "recipe.yaml"
     if not path.is_file():
         raise UsageError(
             f"There is no recipe {str(reference)!r}, neither a file nor shipped. {did_you_mean(str(reference), known)}"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {error}") from error
+        content = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path} is not YAML that can be read: {error}") from error
     if not isinstance(content, dict):
         raise UsageError(
-            f"{path} must hold a mapping of keys such as source, target, student, rows. It holds {content!r}."
+            f"{path} must hold a mapping of keys such as source, target, student, rows. It holds {content!r:.60}."
         )
     return content, path.stem
 
@@ -101,31 +141,3 @@ def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value
-
-
-def _set(content: dict[str, Any], dotted: str, value: Any) -> None:
-    """Change one value; a part given by its bare name becomes a mapping on the way."""
-    *parents, last = dotted.split(".")
-    place: Any = content
-    for i, key in enumerate(parents):
-        following = parents[i + 1] if i + 1 < len(parents) else last
-        if isinstance(place, list):
-            place = place[_index(place, key, dotted)]
-            continue
-        below = place.get(key)
-        if isinstance(below, str):
-            below = {below: {}}
-        place[key] = below if isinstance(below, dict | list) else {}
-        if isinstance(place[key], dict) and place[key].get(following, 0) is None:
-            place[key][following] = {}
-        place = place[key]
-    if isinstance(place, list):
-        place[_index(place, last, dotted)] = value
-    else:
-        place[last] = value
-
-
-def _index(items: list[Any], key: str, dotted: str) -> int:
-    if not key.isdigit() or int(key) >= len(items):
-        raise UsageError(f"In {dotted!r}, {key!r} must be a number below {len(items)}: there is a list at that place.")
-    return int(key)

@@ -7,9 +7,16 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from limbeck.core import UsageError
+from torch import nn
 
-__all__ = ["ListNode", "MapNode", "Node", "ObjectNode", "ValueNode"]
+from limbeck.core import UsageError
+from limbeck.core.weights import fingerprint
+
+__all__ = ["FaultyNode", "KnownFaultError", "ListNode", "MapNode", "Node", "ObjectNode", "ValueNode"]
+
+
+class KnownFaultError(UsageError):
+    """Something cannot be made because of a fault that has been told."""
 
 
 class Node(ABC):
@@ -35,6 +42,17 @@ class ValueNode(Node):
 
     def dump(self) -> Any:
         return _plain(self.value)
+
+
+@dataclass(frozen=True)
+class FaultyNode(Node):
+    """Stands where the recipe could not be read, so that the faults elsewhere can still be found."""
+
+    def make(self) -> Any:
+        raise KnownFaultError("The recipe could not be read here.")
+
+    def dump(self) -> Any:
+        return None
 
 
 @dataclass(frozen=True)
@@ -83,6 +101,16 @@ class ObjectNode(Node):
             return self.kind(**settings)
         except UsageError as error:
             raise UsageError(f"{self.path}: {error}") from error
+        except Exception as error:
+            if not self.foreign:
+                raise
+            kind = type(error).__name__  # the user's own code, which may raise anything
+            raise UsageError(f"{self.path}: {self.name} cannot be made with these settings: {kind}: {error}") from error
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the class is not limbeck's, but named by a dotted path."""
+        return self.name is not None and ":" in self.name
 
     def dump(self) -> Any:
         settings = {key: node.dump() for key, node in self.settings.items() if key != self.inline}
@@ -105,4 +133,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
-    return f"<{type(value).__module__}:{type(value).__name__}>"
+    kind = f"{type(value).__module__}:{type(value).__qualname__}"
+    if isinstance(value, nn.Module):  # another architecture of the same class makes another run
+        return f"<{kind} {fingerprint(str(value))[:8]}>"
+    return f"<{kind}>"

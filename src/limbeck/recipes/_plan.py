@@ -21,7 +21,7 @@ from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = ["GapPlan", "Plan", "Recipe", "Row", "TeacherPlan"]
+__all__ = ["GapPlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,15 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Learner:
+    """The keys of a recipe by which a trained student is built again."""
+
+    student: nn.Module
+    rows: Mapping[str, Row]
+    teachers: Mapping[str, TeacherPlan] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """One validated recipe, ready to be carried out; `cell` is its name within a matrix."""
 
@@ -97,8 +106,9 @@ class Plan:
         return self.tree.settings[key].make()
 
     def value(self, key: str) -> Any:
+        """The plain value of a top-level key; None where it could not be read."""
         node = self.tree.settings[key]
-        return node.value if isinstance(node, ValueNode) else node
+        return node.value if isinstance(node, ValueNode) else None
 
     @property
     def rows(self) -> dict[str, ObjectNode]:
@@ -120,11 +130,12 @@ class Plan:
     @property
     def seeds(self) -> list[int]:
         seeds = self.value("seeds")
-        return list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+        return list(range(seeds)) if isinstance(seeds, int) else list(seeds or ())
 
     @property
     def baseline(self) -> str:
-        return self.value("baseline") or next(iter(self.rows))
+        """The row that the others are compared with: the first, where the recipe does not say."""
+        return self.value("baseline") or next(iter(self.rows), "")
 
     def training(self, node: ObjectNode) -> Training:
         """The recipe's training with what a row or the teacher changes in it."""

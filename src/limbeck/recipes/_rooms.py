@@ -67,20 +67,27 @@ def part_class(room: Room, name: str) -> type:
     if ":" in name:
         return _foreign(room, base, name)
     if name not in part_names(room):
-        raise UsageError(f"There is no {room.noun} {name!r}. {did_you_mean(name, part_names(room))}")
+        hint = did_you_mean(name, part_names(room))
+        for other in ROOMS:
+            if name in part_names(other):
+                hint = f"It is one of the {other.package}. Known here: {', '.join(part_names(room))}."
+        raise UsageError(f"There is no {room.noun} {name!r}. {hint}")
     module = importlib.import_module(f"limbeck.{room.package}.{name}")
     (public,) = module.__all__
     return getattr(module, public)
 
 
 def _foreign(room: Room, base: type, path: str) -> type:
+    if path.startswith("<"):
+        raise UsageError(f"{path} was an object from Python, which a recipe cannot name: run this from Python again.")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     module, _, attribute = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise UsageError(f"{path!r} cannot be imported: {error}. Write package.module:Class.") from error
+    except Exception as error:  # the user's own module, which may raise anything
+        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        raise UsageError(f"{path!r} cannot be imported: {kind}{error}. Write package.module:Class.") from error
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise UsageError(f"{path!r} must be a class derived from {room.base}, to serve as a {room.noun}.")
     return found

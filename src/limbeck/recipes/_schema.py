@@ -10,13 +10,15 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Union
 
+from annotated_types import MinLen
 from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from limbeck.core import Inline, UsageError, did_you_mean
-from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
-from limbeck.recipes._rooms import Room, part_class, room_of
+from limbeck.recipes._nodes import FaultyNode, ListNode, MapNode, Node, ObjectNode, ValueNode
+from limbeck.recipes._rooms import Room, part_class, part_names, room_of
+from limbeck.recipes._wording import expected, got
 
 __all__ = ["Faults", "parse"]
 
@@ -27,7 +29,7 @@ class Faults(list[str]):
     def add(self, path: str, sentence: object) -> Node:
         """Keep a fault; the node stands in for what could not be read."""
         self.append(f"{path}: {sentence}" if path else str(sentence))
-        return ValueNode(None)
+        return FaultyNode()
 
     def raise_any(self, owner: str) -> None:
         """One error for all of them."""
@@ -55,6 +57,8 @@ def parse(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
     if origin in (dict, Mapping) and _is_rich(arguments[1]):
         if not isinstance(value, Mapping):
             return faults.add(path, f"A mapping of names is expected here. Got {value!r}.")
+        if not value and any(isinstance(limit, MinLen) for limit in typing.get_args(hint)):
+            return faults.add(path, f"{owner} needs at least one of its {path}.")
         return MapNode({str(k): parse(arguments[1], v, f"{path}.{k}", owner, faults) for k, v in value.items()})
     return _plain(hint, value, path, owner, faults)
 
@@ -83,7 +87,10 @@ def _inline_of(kind: type) -> str | None:
 
 
 def _hints(kind: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind.__init__, include_extras=True)
+    try:
+        hints = typing.get_type_hints(kind.__init__, include_extras=True)
+    except NameError:  # a class of the user's, with names that only its type checker sees
+        return {}
     return {name: hint for name, hint in hints.items() if name != "return"}
 
 
@@ -95,7 +102,7 @@ def _part(room: Room, base: type, value: Any, path: str, faults: Faults) -> Node
     if isinstance(value, str):
         value = {value: {}}
     if not (isinstance(value, Mapping) and len(value) == 1):
-        return faults.add(path, f"A {room.noun} is expected here: its name, or {{name: {{settings}}}}. Got {value!r}.")
+        return faults.add(path, f"One {room.noun} is expected: its name, or {{name: {{settings}}}}. Got {value!r}.")
     ((name, settings),) = value.items()
     try:
         kind = part_class(room, str(name))
@@ -117,36 +124,48 @@ def _settings(kind: type, value: Any, path: str, owner: str, faults: Faults) -> 
         name = path.rpartition(".")[2] or owner
         return ObjectNode(kind, _arguments(kind, value, name, path, faults), path)
     base = _bare(_hints(kind)[inline])
+    room = room_of(base)
+    noun = room.noun if room else inline
     if isinstance(value, str | base) or (isinstance(value, type) and issubclass(value, base)):
         value = {inline: value}
     if not isinstance(value, Mapping):
-        return faults.add(path, f"A part with its settings is expected here. Got {value!r}.")
-    own = set(inspect.signature(kind).parameters)
-    parts = {key: item for key, item in value.items() if key not in own or (inline in own and key == inline)}
-    rest = {key: item for key, item in value.items() if key not in parts}
-    part: Any = parts.get(inline, parts) if inline in parts and len(parts) == 1 else parts
-    room = room_of(base)
-    noun = room.noun if room else inline
+        return faults.add(path, f"One {noun} is expected here, by its name or with settings. Got {value!r}.")
+    parts, rest = _inline_and_rest(kind, inline, value, path, faults)
     if len(parts) != 1:
-        known = ", ".join(sorted(own - {inline}))
-        return faults.add(
-            path, f"Exactly one {noun} is expected here, beside {known}. Got {', '.join(parts) or 'none'}."
-        )
-    node = parse(base, part, path, owner, faults)
+        known = ", ".join(sorted(inspect.signature(kind).parameters.keys() - {inline}))
+        came = ", ".join(map(str, parts)) or "none"
+        return faults.add(path, f"Exactly one {noun} is expected here, beside {known}. Got {came}.")
+    node = parse(base, parts.get(inline, parts), path, owner, faults)
     others = _arguments(kind, rest, noun, path, faults, skip=inline)
     return ObjectNode(kind, {inline: node, **others}, path, inline=inline)
+
+
+def _inline_and_rest(
+    kind: type, inline: str, value: Mapping[Any, Any], path: str, faults: Faults
+) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """What may be the inline part, and the other settings; a key that is neither is told and left out."""
+    own, room = inspect.signature(kind).parameters, room_of(_bare(_hints(kind)[inline]))
+    parts = {key: item for key, item in value.items() if key not in own or key == inline}
+    rest = {key: item for key, item in value.items() if key not in parts}
+    known = {inline, *(part_names(room) if room else ())}
+    strays = [key for key in parts if key not in known and ":" not in str(key)]
+    if strays and len(parts) - len(strays) == 1:
+        for key in strays:
+            faults.add(path, f"There is no setting {key!r} here. {did_you_mean(str(key), own.keys() - {inline})}")
+            del parts[key]
+    return parts, rest
 
 
 def _arguments(
     kind: type, settings: Any, name: str, path: str, faults: Faults, skip: str | None = None
 ) -> dict[str, Node]:
     settings = {} if settings is None else settings
-    if not isinstance(settings, Mapping):
-        faults.add(path, f"The settings of {name} must be a mapping. Got {settings!r}.")
-        return {}
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     signature = inspect.signature(kind).parameters
     parameters = {key: p for key, p in signature.items() if key != skip and p.kind not in variadic}
+    if not isinstance(settings, Mapping):
+        fault = faults.add(path, f"The settings of {name} must be a mapping. Got {settings!r}.")
+        return dict.fromkeys(parameters, fault)
     hints = _hints(kind)
     for key in settings:
         if key not in parameters:
@@ -156,7 +175,7 @@ def _arguments(
         if key in settings:
             nodes[key] = parse(hints.get(key, Any), settings[key], f"{path}.{key}" if path else key, name, faults)
         elif parameter.default is inspect.Parameter.empty:
-            faults.add(path, f"{name} needs {key!r}.")
+            nodes[key] = faults.add(path, f"{name} needs {key!r}.")
         else:
             nodes[key] = ValueNode(_default(kind, key, parameter))
     return nodes
@@ -186,7 +205,7 @@ def _union(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node
     if isinstance(value, Mapping | list | tuple) or plain in ([], [type(None)]):
         return parse(rich[0], value, path, owner, faults)
     faults.extend(plain_faults)
-    return ValueNode(None)
+    return FaultyNode()
 
 
 def _plain(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
@@ -199,17 +218,14 @@ def _plain(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node
         return ValueNode(read)
     except ValidationError as error:
         key = path.rpartition(".")[2]
-        first = error.errors()[0]
-        place = "".join(f"[{item}]" for item in first["loc"] if isinstance(item, int))
-        got = f"{value!r}{place and f' at {place}'}"
-        return faults.add(path, f"The {key!r} of {owner} must be {_expected(error, hint, value)}. Got {got}.")
+        return faults.add(path, f"The {key!r} of {owner} must be {expected(error, hint, value)}. {got(error, value)}")
     except UsageError as error:
         return faults.add(path, error)
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:
     try:
-        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True))
     except (PydanticUserError, PydanticSchemaGenerationError):
         return TypeAdapter(hint)
 
@@ -225,40 +241,3 @@ def _expanded(text: str, path: str) -> str:
     if unset:
         raise UsageError(f"{text!r} needs the environment variable {unset[1]}, which is not set.")
     return expanded
-
-
-def _expected(error: ValidationError, hint: Any, value: Any) -> str:
-    """What would have been right, in words."""
-    symbols = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-    phrases: list[str] = []
-    for fault in error.errors():
-        context = fault.get("ctx", {})
-        limits = [f"{symbols[key]} {context[key]:g}" for key in symbols if key in context]
-        if limits:
-            phrases.append(" and ".join(limits))
-        elif fault["type"] == "literal_error":
-            phrases.append(_choices(hint, value) or f"one of {context['expected']}")
-        else:
-            phrases.append(_KINDS.get(fault["type"].partition("_")[0], fault["msg"].lower()))
-    return " or ".join(dict.fromkeys(phrases))
-
-
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "a text",
-    "list": "a list",
-    "tuple": "a list",
-    "dict": "a mapping",
-    "path": "a path",
-    "none": "null",
-}
-
-
-def _choices(hint: Any, value: Any) -> str:
-    literals = [arm for arm in (_bare(hint), *typing.get_args(_bare(hint))) if typing.get_origin(arm) is Literal]
-    choices = [choice for literal in literals for choice in typing.get_args(literal)]
-    if not choices:
-        return ""
-    return f"one of {', '.join(map(str, choices))} ({did_you_mean(str(value), map(str, choices)).rstrip('.')})"

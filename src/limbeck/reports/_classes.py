@@ -10,7 +10,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 
 from limbeck.reports._canvas import ACCENT, INK, MUTED, Canvas, Chart, themed
-from limbeck.reports._numbers import NONE, fixed, shorten
+from limbeck.reports._numbers import NONE, columns, fixed, shorten
 from limbeck.reports._run import Json, Run
 
 __all__ = ["Recalls", "confusion_charts", "largest_confusions", "recalls", "reliability_charts"]
@@ -74,7 +74,7 @@ def confusion_charts(run: Run) -> list[Chart]:
 def largest_confusions(run: Run, most: int = 8) -> list[tuple[str, str, list[str]]]:
     """(true class, predicted class, mean count in the baseline and in the selected row), the worst first.
 
-    None where the matrices show their counts.
+    Nothing where the matrices show their counts.
     """
     pair = _pair(run)
     if not pair or len(pair[0][1]["confusion"]) <= COUNTED:
@@ -133,20 +133,22 @@ def _matrix(key: str, confusion: list[list[float]], names: list[str], label: str
     side = min(330, max(170, 36 * n)) if n <= COUNTED else min(560, max(330, 13 * n))
     font = 11.0 if n <= COUNTED else 8.5 if n <= 40 else 6.0
     width = 12 if n <= 40 else 8
-    longest = max(len(shorten(name, width)) for name in names)
-    margin = round(14 + 0.62 * font * longest)
-    canvas = Canvas(key, margin + side + 10, side + margin + 26)
-    axes = canvas.axes(margin, 6, 10, margin + 20)
+    wide = 0.62 * font * max(columns(shorten(name, width)) for name in names)
+    upright = wide < 0.9 * side / n
+    margin, below = round(14 + wide), 38 if upright else round(34 + wide)
+    canvas = Canvas(key, margin + side + 10, side + below + 6)
+    axes = canvas.axes(margin, 6, 10, below)
     cells = [(i, j) for i in range(n) for j in range(n) if shares[i, j] >= 0.005]
     patches = [Rectangle((j - 0.5, i - 0.5), 1, 1) for i, j in cells]
     depths = [0.08 + 0.62 * shares[i, j] for i, j in cells]
     axes.add_collection(PatchCollection(patches, facecolor=ACCENT, alpha=depths, linewidth=0))
     if n <= COUNTED:
+        whole = bool((counts == counts.round()).all())
         for i, j in zip(*np.nonzero(counts >= 0.05), strict=True):
-            text = fixed(counts[i, j], 0 if counts[i, j] >= 9.95 else 1)
+            text = fixed(counts[i, j], 0 if whole or counts[i, j] >= 9.95 else 1)
             axes.text(j, i, text, ha="center", va="center", fontsize=min(11, 130 / n))
     axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xticks=range(n), yticks=range(n), xlabel="predicted")
-    axes.set_xticklabels([shorten(name, width) for name in names], rotation=90 if longest > 2 else 0, fontsize=font)
+    axes.set_xticklabels([shorten(name, width) for name in names], rotation=0 if upright else 90, fontsize=font)
     axes.set_yticklabels([shorten(name, width) for name in names], fontsize=font)
     axes.tick_params(length=0, pad=4)
     axes.grid(False)

@@ -42,7 +42,7 @@ class _Curve:
 def legend(run: Run) -> list[Key]:
     """The rows that have logs, in the order of their curves."""
     return [
-        Key(run.title(row), place % len(SERIES), DASHES[place % len(DASHES)], _is_selected(run, row))
+        Key(run.title(row), place % len(SERIES), DASHES[place % len(DASHES)], run.is_selected(row))
         for place, row in enumerate(_ordered(run))
     ]
 
@@ -63,10 +63,6 @@ def _ordered(run: Run) -> list[str]:
     """Rows with logs: in the order of the table, then those that are not in it."""
     named = [row["name"] for row in run.rows if row["name"] in run.logs]
     return named + [row for row in run.logs if row not in named]
-
-
-def _is_selected(run: Run, row: str) -> bool:
-    return run.selected is not None and run.selected["name"] == row
 
 
 def _quantities(run: Run) -> dict[str, tuple[str, ...]]:
@@ -96,7 +92,7 @@ def _curve(run: Run, row: str, place: int, keys: Sequence[str]) -> _Curve | None
         np.array([np.mean(found) for found in values]),
         np.array([np.std(found, ddof=1) if len(found) > 1 else 0.0 for found in values]),
         float(np.median(kept)) if kept and keys[0].startswith("validator/") else None,
-        _is_selected(run, row),
+        run.is_selected(row),
     )
 
 

@@ -7,7 +7,19 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["NONE", "Measure", "count", "duration", "fixed", "p_value", "ratio", "shorten", "significant", "size"]
+__all__ = [
+    "NONE",
+    "Measure",
+    "columns",
+    "count",
+    "duration",
+    "fixed",
+    "p_value",
+    "ratio",
+    "shorten",
+    "significant",
+    "size",
+]
 
 NONE = "–"
 """What stands where there is no number."""
@@ -170,14 +182,21 @@ def shorten(text: str, width: int) -> str:
     >>> shorten("cardiomegaly", 8), shorten("meer", 8), shorten("数字数字数字", 8)
     ('cardiom…', 'meer', '数字数…')
     """
-    columns = [1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text]
-    if sum(columns) <= width:
+    if columns(text) <= width:
         return text
-    used = kept = 0
-    while used + columns[kept] <= width - 1:
-        used += columns[kept]
+    kept = 0
+    while columns(text[: kept + 1]) < width:
         kept += 1
     return text[:kept] + "…"
+
+
+def columns(text: str) -> int:
+    """How wide a text is, in letters of a table for the terminal.
+
+    >>> columns("数字 1")
+    6
+    """
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
 
 
 def _exponent(value: float, digits: int) -> int:

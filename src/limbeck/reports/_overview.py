@@ -35,14 +35,13 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _Mean:
-    """Over the cells that were compared: scores as they are printed, and in how many the gain is sure."""
+    """Over the cells that were compared: scores as they are printed."""
 
     measure: Measure
     cells: int
     baseline: str
     selected: str
     difference: str
-    sure: int
 
 
 def write_overview(folder: Path, cells: list[str]) -> Path:
@@ -56,8 +55,14 @@ def write_overview(folder: Path, cells: list[str]) -> Path:
         raise UsageError(f"There is no run of {', '.join(cells) or 'any cell'} in {folder}. Run the recipe first.")
     lines = [_cell(folder, cell) for cell in cells]
     path = folder / "report.html"
-    content = {"name": folder.resolve().name, "cells": lines, "done": sum(line.results is not None for line in lines)}
-    write_text(path, render("overview.html.jinja", content | {"mean": _mean(lines)}))
+    content = {
+        "name": folder.resolve().name,
+        "cells": lines,
+        "done": sum(line.results is not None for line in lines),
+        "sure": sum(line.sure for line in lines),
+        "mean": _mean(lines),
+    }
+    write_text(path, render("overview.html.jinja", content))
     return path
 
 
@@ -103,5 +108,4 @@ def _mean(cells: Sequence[_Cell]) -> _Mean | None:
         measure.value(means[0]),
         measure.value(means[1]),
         fixed(change, digits, sign=True),
-        sum(cell.sure for cell in compared),
     )

@@ -13,7 +13,18 @@ from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
 from limbeck.reports._numbers import Measure
 
-__all__ = ["Json", "Log", "Run", "baseline_of", "best_of", "read_results", "read_run", "selected_of", "sentences"]
+__all__ = [
+    "Json",
+    "Log",
+    "Run",
+    "baseline_of",
+    "best_of",
+    "read_results",
+    "read_run",
+    "selected_of",
+    "sentences",
+    "teacher_of",
+]
 
 Json = dict[str, Any]
 Log = list[Json]
@@ -62,7 +73,14 @@ class Run:
 
     @cached_property
     def teacher(self) -> Json | None:
-        return next((row for row in self.rows if row["kind"] == "teacher"), None)
+        return teacher_of(self.results) if self.results else None
+
+    @property
+    def teachers(self) -> int:
+        return sum(row["kind"] == "teacher" for row in self.rows)
+
+    def is_selected(self, row: str) -> bool:
+        return self.results is not None and self.results["selected"] == row
 
     def title(self, row: str) -> str:
         """How the reader knows a row."""
@@ -75,27 +93,24 @@ def baseline_of(results: Json) -> Json | None:
 
 
 def selected_of(results: Json) -> Json | None:
-    """The row that the verdict is about: of the students but the baseline, the validator's best mean over seeds.
-
-    No label of the target takes part. The first of equals; None where no row has all its scores.
-    """
-    scored: list[tuple[float, Json]] = []
-    for row in results["rows"]:
-        scores = [seed["validators"].get(results["validator"]) for seed in row["seeds"]]
-        if row["kind"] == "student" and row["name"] != results["baseline"] and None not in scores:
-            scored.append((sum(scores) / len(scores), row))
-    return max(scored, key=lambda pair: pair[0])[1] if scored else None
+    """The row that was chosen without labels of the target, which the verdict is about."""
+    return next((row for row in results["rows"] if row["name"] == results["selected"]), None)
 
 
 def best_of(results: Json) -> Json | None:
-    """The best student on the target's test split; the teacher and the upper bound do not compete."""
-    metric, sign = results["metric"], 1 if results["higher_is_better"] else -1
-    scored = [
-        (row["target"][metric]["mean"], row)
-        for row in results["rows"]
-        if row["kind"] == "student" and row["target"] and row["target"][metric]["mean"] is not None
-    ]
-    return max(scored, key=lambda pair: sign * pair[0])[1] if scored else None
+    """The best student on the target's test split, None where the target has no labels."""
+    return _best(results, "student", "target") if results["target_labels_known"] else None
+
+
+def teacher_of(results: Json) -> Json | None:
+    """The best of the teachers: on the target's test split, or on the source's where the target has no labels."""
+    return _best(results, "teacher", "target" if results["target_labels_known"] else "source")
+
+
+def _best(results: Json, kind: str, where: str) -> Json | None:
+    rows = [row for row in results["rows"] if row["kind"] == kind]
+    sign = 1 if results["higher_is_better"] else -1
+    return max(rows, key=lambda row: sign * row[where][results["metric"]]["mean"], default=None)
 
 
 def sentences(verdict: str) -> tuple[str, str]:

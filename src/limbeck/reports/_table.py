@@ -79,13 +79,10 @@ def key_figures(run: Run) -> list[KeyFigure]:
     figures = [_headline(run, run.results)]
     if run.teacher is not None:
         value = run.measure.value((run.teacher["target"] or run.teacher["source"])[run.measure.name]["mean"])
-        figures.append(KeyFigure("teacher", value + run.measure.unit, run.teacher["title"]))
-        if row is not None:
-            note = f"{size(row['bytes'])} against {size(run.teacher['bytes'])}"
-            figures.append(KeyFigure("size, student to teacher", ratio(row["bytes"], run.teacher["bytes"]), note))
+        label = "teacher" if run.teachers == 1 else f"best of {run.teachers} teachers"
+        figures.append(KeyFigure(label, value + run.measure.unit, run.teacher["title"]))
     if row is not None:
-        times = f"teacher {_milliseconds(run.teacher)}" if run.teacher is not None else "on the machine of the run"
-        figures.append(KeyFigure("time a sample", _milliseconds(row), times))
+        figures += [_size(row, run.teacher), _time(row, run.teacher)]
     k = run.results["labelled_per_class"]
     unit = "target labels per class" if run.results["task"]["kind"] == "classification" else "target labels"
     figures.append(KeyFigure(unit, str(k), "seen by training" if k else "training saw none"))
@@ -141,7 +138,7 @@ def _line(run: Run, row: Json) -> Line:
     difference, interval = NONE, ""
     if versus is not None:
         difference, interval = run.measure.difference(versus["difference"], versus["low"], versus["high"])
-    selected = run.selected is not None and row["name"] == run.selected["name"]
+    selected = run.is_selected(row["name"])
     several = len(row["seeds"]) > 1
     return Line(
         title=row["title"],
@@ -184,6 +181,19 @@ def _headline(run: Run, results: Json) -> KeyFigure:
     scores = " → ".join(run.measure.value(row[where][run.measure.name]["mean"]) for row in rows)
     label = f"{run.measure.title} on {results[where]}"
     return KeyFigure(label, scores + run.measure.unit, " → ".join(row["title"] for row in rows))
+
+
+def _size(row: Json, teacher: Json | None) -> KeyFigure:
+    if teacher is None or teacher["bytes"] is None:
+        return KeyFigure("size", size(row["bytes"]), f"{count(row['parameters'])} parameters")
+    note = f"{size(row['bytes'])} against {size(teacher['bytes'])}"
+    return KeyFigure("size, student to teacher", ratio(row["bytes"], teacher["bytes"]), note)
+
+
+def _time(row: Json, teacher: Json | None) -> KeyFigure:
+    known = teacher is not None and teacher["milliseconds_per_sample"] is not None
+    note = f"teacher {_milliseconds(teacher)}" if known else "on the machine of the run"
+    return KeyFigure("time a sample", _milliseconds(row), note)
 
 
 def _milliseconds(row: Json | None) -> str:

@@ -122,7 +122,7 @@ def _axis(values: Sequence[float]) -> _Axis:
 
 
 def _role(run: Run, row: Json) -> str:
-    if run.selected is not None and row["name"] == run.selected["name"]:
+    if run.is_selected(row["name"]):
         return "selected"
     return "baseline" if run.results is not None and row["name"] == run.results["baseline"] else ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,8 @@ from limbeck.knowledge import Store
 from limbeck.methods import Method, Update
 from limbeck.trackers import Tracker
 from limbeck.training._checkpoint import Progress, load_checkpoint, save_checkpoint
-from limbeck.training._optimisers import make_optimiser, set_rate
+from limbeck.training._fabric import make_fabric
+from limbeck.training._optimisers import make_optimiser, rate_factor, set_rate
 from limbeck.training._predict import predict
 from limbeck.training._settings import Training
 from limbeck.training._streams import streams_of
@@ -66,13 +66,14 @@ def train(
 
 
 class _Step:
-    """What goes through the wrapped module; not a container that precision plugins would copy."""
+    """What goes through the wrapped module and comes out; no container that Fabric would search for tensors."""
 
-    __slots__ = ("batches", "knowledge")
+    __slots__ = ("batches", "knowledge", "updates")
 
     def __init__(self, batches: dict[str, Batch], knowledge: dict[str, Knowledge]):
         self.batches = batches
         self.knowledge = knowledge
+        self.updates: list[Update] = []
 
 
 class _Stepper(nn.Module):
@@ -80,25 +81,19 @@ class _Stepper(nn.Module):
         super().__init__()
         self.method = method
 
-    def forward(self, step: _Step) -> list[Update]:
-        return self.method(step.batches, step.knowledge)
+    def forward(self, step: _Step) -> _Step:
+        step.updates = self.method(step.batches, step.knowledge)
+        return step
 
 
 class _Loop:
     def __init__(self, job: Job, trackers: Sequence[Tracker], tick: Callable[[float], None]):
-        from lightning_fabric import Fabric
-
         self.job, self.trackers, self.tick = job, trackers, tick
         settings, method = job.settings, job.method
         self.streams = streams_of(method.reads(), job.domains, job.stores, settings.batch_size, job.seed)
         self.epoch_steps = max(math.ceil(s.order.n / s.order.batch_size) for s in self.streams.values())
         self.steps = settings.epochs * self.epoch_steps
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        self.fabric = Fabric(
-            accelerator=settings.device,
-            devices=1,
-            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
-        )
+        self.fabric = make_fabric(settings)
         self.stepper = self.fabric.setup_module(_Stepper(method))
         self.optimisers: dict[str, Any] = {
             name: self.fabric.setup_optimizers(make_optimiser(groups, settings))
@@ -121,10 +116,11 @@ class _Loop:
     def _train(self) -> None:
         progress, method = self.progress, self.job.method
         saved = started = time.monotonic()
+        method.train()
         while progress.step < self.steps and not progress.stopped:
             if progress.step % self.epoch_steps == 0:
                 method.start_epoch(progress.step // self.epoch_steps, self.job.domains["target"])
-            method.train()
+                method.train()
             self._update()
             progress.step += 1
             self.tick(progress.step / self.steps)
@@ -140,33 +136,47 @@ class _Loop:
     def _update(self) -> None:
         progress, settings = self.progress, self.job.settings
         share = progress.step / self.steps
-        torch.manual_seed(stream_seed(self.job.seed, "step", progress.step))
+        self._seed(stream_seed(self.job.seed, "step", progress.step))
         self.job.method.at(share)
-        step = self._batches(progress.step)
-        for update in self.stepper(step):
+        step = self.stepper(self._batches(progress.step))
+        for update in step.updates:
             optimiser = self.optimisers[update.group]
             set_rate(optimiser.optimizer, settings, share)
-            loss = torch.stack([value.float() for value in update.losses.values()]).sum()
+            first, *rest = (value.float() for value in update.losses.values())
+            loss = sum(rest, start=first)
             optimiser.zero_grad()
             self.fabric.backward(loss)
             if settings.clip is not None:
-                self.fabric.clip_gradients(self.stepper, optimiser, max_norm=settings.clip)
+                self._clip(optimiser, settings.clip)
             optimiser.step()
             self._count({"loss": loss, **{f"loss/{name}": value for name, value in update.losses.items()}})
         self.job.method.after_update()
         progress.counted += 1
 
+    def _seed(self, seed: int) -> None:
+        """The generators that a step draws from; `torch.manual_seed` walks through all backends, which takes longer."""
+        torch.default_generator.manual_seed(seed)
+        device = self.fabric.device.type
+        if device != "cpu":
+            torch.get_device_module(device).manual_seed(seed)
+
+    def _clip(self, optimiser: Any, norm: float) -> None:
+        # Looking whether the norm is finite would wait for the device; the loss is looked at after the epoch.
+        self.fabric.clip_gradients(self.stepper, optimiser, max_norm=norm, error_if_nonfinite=False)
+
     def _batches(self, step: int) -> _Step:
         batches, knowledge = {}, {}
         for name, samples in self.streams.items():
             batch, said = samples.batch(step)
-            known = None if batch.known is None else self.fabric.to_device(batch.known)
-            batches[name] = Batch(self.fabric.to_device(batch.inputs), self.fabric.to_device(batch.index), known)
+            known = None if batch.known is None else self._placed(batch.known)
+            batches[name] = Batch(self._placed(batch.inputs), self._placed(batch.index), known)
             if said is not None:
-                features = {layer: self.fabric.to_device(value) for layer, value in said.features.items()}
-                logits = None if said.logits is None else self.fabric.to_device(said.logits)
-                knowledge[name] = Knowledge(logits, features)
+                features = {layer: self._placed(value) for layer, value in said.features.items()}
+                knowledge[name] = Knowledge(None if said.logits is None else self._placed(said.logits), features)
         return _Step(batches, knowledge)
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.fabric.device, non_blocking=True)
 
     def _count(self, losses: dict[str, Tensor]) -> None:
         for name, value in losses.items():
@@ -177,17 +187,22 @@ class _Loop:
         progress = self.progress
         values = {name: float(total) / progress.counted for name, total in progress.sums.items()}
         progress.sums, progress.counted = {}, 0
-        if not all(math.isfinite(value) for value in values.values()):
-            raise RunError(
-                f"The loss of {self.job.name} became {values['loss']} in epoch {epoch}. Lower 'training.learning_rate' "
-                f"({self.job.settings.learning_rate}) or set 'training.clip: 1.0'."
-            )
-        rate = self.job.settings.learning_rate
-        if epoch % self.job.settings.evaluate_every == 0 or progress.step == self.steps:
+        self._check_finite(values, epoch)
+        settings = self.job.settings
+        rate = settings.learning_rate * rate_factor(settings, (progress.step - 1) / self.steps)
+        if epoch % settings.evaluate_every == 0 or progress.step == self.steps:
             values |= self._evaluate(epoch)
         log = {"epoch": epoch, **values, "lr": rate, "seconds": round(progress.seconds, 3)}
         for tracker in self.trackers:
             tracker.log(log, progress.step)
+
+    def _check_finite(self, values: Mapping[str, float], epoch: int) -> None:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise RunError(
+                    f"The {name} of {self.job.name} became {value} in epoch {epoch}. Lower 'training.learning_rate' "
+                    f"({self.job.settings.learning_rate}) or set 'training.clip: 1.0'."
+                )
 
     def _evaluate(self, epoch: int) -> dict[str, float]:
         """Score the selection splits, keep the student if it is the best so far."""
@@ -196,9 +211,10 @@ class _Loop:
         labels = source.labels("selection")[:SELECTION_CAP]
         source_logits = self._selection_logits(source)
         target_logits = self._selection_logits(target)
-        scores = job.validate(source_logits, labels, target_logits)
+        scores = {name: float(score) for name, score in job.validate(source_logits, labels, target_logits).items()}
         if job.validator not in scores:
             raise bad_value("validator", "the recipe", f"one of {sorted(scores)} for this task", job.validator)
+        self._check_finite({f"validator {name}": score for name, score in scores.items()}, epoch)
         progress.epochs.append(epoch)
         progress.logits.append(target_logits)
         for name, score in scores.items():
@@ -227,7 +243,7 @@ class _Loop:
         self.job.method.load_state_dict(method)
         for name, state in optimisers.items():
             self.optimisers[name].load_state_dict(state)
-        self.progress.sums = {name: self.fabric.to_device(value) for name, value in self.progress.sums.items()}
+        self.progress.sums = {name: self._placed(value) for name, value in self.progress.sums.items()}
 
     def _finish(self) -> dict[str, Any]:
         progress, job = self.progress, self.job

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,18 +29,20 @@ class StreamOrder:
         self.batch_size = min(batch_size, n)
         self.seed = seed
         self.name = name
-        self._passes: dict[int, np.ndarray] = {}
+        self._passes: dict[int, Tensor] = {}
 
     def batch(self, step: int) -> Tensor:
         """Positions [batch_size] in 0…n−1 of this step."""
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        rows = [self._permutation(p)[places[places // self.n == p] % self.n] for p in np.unique(places // self.n)]
-        return torch.from_numpy(np.concatenate(rows))
+        number, first = divmod(step * self.batch_size, self.n)
+        rows = self._permutation(number)[first : first + self.batch_size]
+        lacking = self.batch_size - len(rows)
+        return torch.cat([rows, self._permutation(number + 1)[:lacking]]) if lacking else rows
 
-    def _permutation(self, number: int) -> np.ndarray:
+    def _permutation(self, number: int) -> Tensor:
         if number not in self._passes:
-            self._passes = {p: order for p, order in self._passes.items() if p >= number - 1}
-            self._passes[number] = generator(self.seed, "order", self.name, int(number)).permutation(self.n)
+            self._passes = {p: order for p, order in self._passes.items() if p == number - 1}
+            order = generator(self.seed, "order", self.name, number).permutation(self.n)
+            self._passes[number] = torch.from_numpy(order)
         return self._passes[number]
 
 

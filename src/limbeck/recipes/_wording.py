@@ -1,0 +1,62 @@
+"""What pydantic found, in the words of limbeck's one sentence for a bad value."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ValidationError
+
+from limbeck.core import did_you_mean
+
+__all__ = ["expected", "got"]
+
+
+def expected(error: ValidationError, hint: Any, value: Any) -> str:
+    """What would have been right, in words."""
+    phrases: list[str] = []
+    for fault in error.errors():
+        context = fault.get("ctx", {})
+        limits = [f"{symbol} {context[key]:g}" for key, symbol in _LIMITS.items() if key in context]
+        if limits:
+            phrases.append(" and ".join(limits))
+        elif fault["type"] == "literal_error":
+            phrases.append(_choices(hint, value))
+        else:
+            phrases.append(_KINDS.get(fault["type"].partition("_")[0], fault["msg"].lower()))
+    return " or ".join(dict.fromkeys(phrases))
+
+
+def got(error: ValidationError, value: Any) -> str:
+    """What came; of a list or mapping, the item that is wrong."""
+    item, place = value, ""
+    for key in error.errors()[0]["loc"]:
+        if (isinstance(item, list | tuple) and isinstance(key, int)) or (isinstance(item, Mapping) and key in item):
+            item, place = item[key], f"{place}[{key!r}]"
+    return f"Got {item!r}{place and f' at {place}'}."
+
+
+_LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a text",
+    "list": "a list",
+    "tuple": "a list",
+    "sequence": "a list",
+    "dict": "a mapping",
+    "path": "a path",
+    "none": "null",
+}
+
+
+def _choices(hint: Any, value: Any) -> str:
+    """The texts that may stand here, and the one that was probably meant."""
+    if typing.get_origin(hint) is Annotated:
+        hint = typing.get_args(hint)[0]
+    literals = [arm for arm in (hint, *typing.get_args(hint)) if typing.get_origin(arm) is Literal]
+    choices = [choice for literal in literals for choice in typing.get_args(literal)]
+    meant = did_you_mean(str(value), map(str, choices))
+    return " or ".join(map(repr, choices)) + (f" ({meant})" if meant.startswith("Did") else "")

@@ -19,11 +19,12 @@ __all__ = ["fingerprint", "load_weights", "read_weights", "save_weights"]
 
 def save_weights(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write a state dict with `about` (JSON) in the file's metadata, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
+    content = save(tensors, metadata={"limbeck": json.dumps(about, ensure_ascii=False)})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"limbeck": json.dumps(about, ensure_ascii=False)})
+        temporary.write_bytes(content)
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -64,15 +65,19 @@ def fingerprint(*parts: Mapping[str, Tensor] | Tensor | str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         if isinstance(part, str):
-            digest.update(part.encode())
+            _add_text(digest, part)
         elif isinstance(part, Tensor):
             _add(digest, part)
         else:
             for name in sorted(part):
-                digest.update(name.encode())
+                _add_text(digest, name)
                 _add(digest, part[name])
         digest.update(b"\x00")
     return digest.hexdigest()
+
+
+def _add_text(digest: Any, text: str) -> None:
+    digest.update(f"{len(text)}:{text}".encode())  # with its length, so that two texts are not one longer text
 
 
 def _add(digest: Any, tensor: Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +81,10 @@ def label_domain(
     identity = store_identity(teacher, inputs, layers)
     folder = root / fingerprint(*(f"{key}={value}" for key, value in identity.items()))
     if not (folder / "manifest.json").exists():
-        _compute(folder, teacher, inputs, layers, batch_size, progress)
+        names = [LOGITS, *sorted(layers)] if LOGITS in teacher.provides else sorted(layers)
+        _compute(folder, teacher, inputs, names, batch_size, progress)
         total = inputs.shape[0]
         sizes = [min(SHARD, total - start) for start in range(0, total, SHARD)]
-        names = [LOGITS, *sorted(layers)] if LOGITS in teacher.provides else sorted(layers)
         write_json(folder / "manifest.json", {**identity, "arrays": names, "shards": sizes})
     return Store.open(folder)
 
@@ -92,26 +93,30 @@ def _compute(
     folder: Path,
     teacher: Teacher,
     inputs: Tensor,
-    layers: Sequence[str],
+    names: Sequence[str],
     batch_size: int,
     progress: Callable[[int], None],
 ) -> None:
     for number, start in enumerate(range(0, inputs.shape[0], SHARD)):
         rows = inputs[start : start + SHARD]
-        wanted = [LOGITS, *layers]
-        if all(_shard_path(folder, name, number).exists() for name in wanted):
+        if all(_shard_path(folder, name, number).exists() for name in names):
             progress(len(rows))
             continue
-        parts: dict[str, list[Tensor]] = {name: [] for name in wanted}
+        parts: dict[str, list[Tensor]] = {name: [] for name in names}
         for batch in rows.split(batch_size):
             said = teacher.label(batch)
-            parts[LOGITS].append(said.scores())
-            for layer in layers:
-                parts[layer].append(said.features[layer])
+            for name in names:
+                parts[name].append(said.scores() if name == LOGITS else said.features[name])
             progress(len(batch))
         for name, tensors in parts.items():
             with atomic_path(_shard_path(folder, name, number)) as temporary:
-                np.save(temporary, torch.cat(tensors).cpu().numpy(), allow_pickle=False)
+                temporary.write_bytes(_npy(torch.cat(tensors)))
+
+
+def _npy(tensor: Tensor) -> bytes:
+    file = io.BytesIO()  # on a full disk NumPy's own writer raises an error that does not say so
+    np.save(file, tensor.cpu().numpy(), allow_pickle=False)
+    return file.getvalue()
 
 
 def _shard_path(folder: Path, name: str, number: int) -> Path:
@@ -122,7 +127,7 @@ def _read_shard(folder: Path, name: str, number: int, rows: int) -> np.ndarray:
     path = _shard_path(folder, name, number)
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise RunError(
             f"The stored knowledge {path} cannot be read: {error}. Remove {folder} and run again."
         ) from error

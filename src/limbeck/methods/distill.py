@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from limbeck.core import Batch, Knowledge, Outputs, Spec, Task, bad_value
+from limbeck.core import Batch, Knowledge, Outputs, Spec, Task, UsageError, bad_value
 from limbeck.methods import Method, Stream, Update
 from limbeck.networks import Observed
 from limbeck.objectives import Objective, Term, Terms
@@ -39,6 +39,9 @@ class Distill(Method):
 
     def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
         super().build(student, task, spec, knowledge)
+        for name, term in zip(self.terms.names, self.terms.terms, strict=True):
+            if "classes" in term.objective.needs and not task.is_classification:
+                raise UsageError(f"{name} is a loss of classes, and the task is regression: use mean_squared_error.")
         self.terms.build(spec, knowledge)
 
     def reads(self) -> tuple[Stream, ...]:

@@ -48,12 +48,14 @@ class FineTune(Method):
         for layer in self.frozen:
             for parameter in student.network.get_submodule(layer).parameters(recurse=False):
                 parameter.requires_grad_(False)
-        self.start = {name: p.detach().clone() for name, p in student.named_parameters() if p.requires_grad}
+        if self.l2_sp:
+            fixed = [nn.Parameter(p.detach().clone(), requires_grad=False) for p in _trained(student)]
+            self.start = nn.ParameterList(fixed)
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         for layer in self.frozen:
-            self.student.network.get_submodule(layer).eval()
+            self.student.network.get_submodule(layer).training = False  # its sublayers have names of their own
         return self
 
     def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
@@ -73,9 +75,9 @@ class FineTune(Method):
         return [Update(losses)]
 
     def _moved(self) -> Tensor:
-        moved = [(p - self.start[name].to(p.device)).square().sum() for name, p in _trained(self.student)]
+        moved = [(p - start).square().sum() for p, start in zip(_trained(self.student), self.start, strict=True)]
         return torch.stack(moved).sum()
 
 
-def _trained(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    return [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]

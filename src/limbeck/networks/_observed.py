@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from limbeck.core import FEATURES, Outputs, Spec, UsageError, did_you_mean
 from limbeck.networks._network import Network
 
-__all__ = ["Observed", "head_of"]
+__all__ = ["Observed", "evaluating", "head_of"]
 
 
 def head_of(network: nn.Module) -> str:
@@ -21,6 +22,26 @@ def head_of(network: nn.Module) -> str:
     if not names:
         raise UsageError(f"{type(network).__name__} has no linear layer, so its representation cannot be told.")
     return names[-1]
+
+
+@contextlib.contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside the block; afterwards every submodule is in the mode in which it was.
+
+    >>> network = nn.Sequential(nn.Dropout(), nn.Dropout().eval())
+    >>> with evaluating(network):
+    ...     network[0].training
+    False
+    >>> [layer.training for layer in network]
+    [True, False]
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 class Observed(nn.Module):
@@ -41,7 +62,7 @@ class Observed(nn.Module):
         self.network = network
         self.head = head_of(network)
         self.layers = sorted(set(layers) - {FEATURES})
-        self._seen: dict[str, Tensor] = {}
+        self._seen: dict[str, Tensor] | None = None
         modules = dict(network.named_modules())
         unknown = [layer for layer in self.layers if layer not in modules]
         if unknown:
@@ -53,31 +74,37 @@ class Observed(nn.Module):
             modules[layer].register_forward_hook(partial(self._keep_output, layer))
 
     def _keep_inputs(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._seen[FEATURES] = inputs[0]
+        if self._seen is not None:
+            self._seen[FEATURES] = inputs[0]
 
-    def _keep_output(self, layer: str, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def _keep_output(self, layer: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if self._seen is None:
+            return
+        if not isinstance(output, Tensor):
+            raise UsageError(f"The layer {layer!r} gives a {type(output).__name__}, no tensor: name another layer.")
         self._seen[layer] = output
 
     def forward(self, inputs: Tensor) -> Outputs:
         """[n, ...] → logits [n, outputs] and every observed layer."""
-        logits = self.network(inputs)
-        features = dict(self._seen)
-        self._seen.clear()
-        return Outputs(logits, features)
+        features: dict[str, Tensor] = {}
+        self._seen = features  # during this call alone: the network may also run without being observed
+        try:
+            return Outputs(self.network(inputs), features)
+        finally:
+            self._seen = None
 
     @torch.no_grad()
     def spec(self, shape: tuple[int, ...]) -> Spec:
         """The width of the logits and the shapes of the layers, found by one forward pass of zeros."""
         parameter = next(self.parameters(), torch.empty(0))
-        training = self.training
-        self.eval()
         try:
-            outputs = self(torch.zeros(2, *shape, device=parameter.device))
-        except (RuntimeError, ValueError, TypeError) as error:
+            with evaluating(self):
+                outputs = self(torch.zeros(2, *shape, device=parameter.device))
+        except UsageError:
+            raise
+        except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
             owner = type(self.network).__name__
             raise UsageError(f"{owner} cannot read samples of shape {list(shape)}: {error}") from error
-        finally:
-            self.train(training)
         if outputs.logits.ndim != 2:
             owner = type(self.network).__name__
             raise UsageError(f"{owner} must give [n, outputs]. Got a tensor of shape {list(outputs.logits.shape)}.")

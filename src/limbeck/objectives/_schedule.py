@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from limbeck.core import bad_value
+
 __all__ = ["Schedule", "value_at"]
 
 
@@ -26,10 +28,13 @@ class Schedule:
     until: Annotated[float, Gt(0), Le(1)] = 1.0
     shape: Literal["linear", "cosine", "ramp"] = "linear"
 
+    def __post_init__(self) -> None:
+        if self.until <= self.since:
+            raise bad_value("until", "a schedule", f"above its 'since', {self.since}", self.until)
+
     def at(self, progress: float) -> float:
         """The value at a share of training in [0, 1]."""
-        span = max(self.until - self.since, 1e-12)
-        share = min(max((progress - self.since) / span, 0.0), 1.0)
+        share = min(max((progress - self.since) / (self.until - self.since), 0.0), 1.0)
         if self.shape == "cosine":
             share = (1 - math.cos(math.pi * share)) / 2
         elif self.shape == "ramp":

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
-from limbeck.core import Batch, Inline, Knowledge, Outputs, Spec
+from limbeck.core import Batch, Inline, Knowledge, Outputs, Spec, bad_value
 from limbeck.objectives._objective import Objective, Samples
 from limbeck.objectives._schedule import Schedule, value_at
 
@@ -35,9 +35,16 @@ class Term(nn.Module):
         self.weight = weight
         self.on: Samples = on or objective.samples
         self.name = type(objective).__module__.rpartition(".")[2]
+        self._check_samples()
         self.factor = 1.0
         self.size: Tensor
         self.register_buffer("size", torch.full((), float("nan")))
+
+    def _check_samples(self) -> None:
+        if self.objective.samples == "both" and self.on != "both":
+            raise bad_value("on", self.name, "both: it compares source and target samples", self.on)
+        if "labels" in self.objective.needs and self.on in ("target", "both"):
+            raise bad_value("on", self.name, "source or labelled, which have labels", self.on)
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -121,7 +128,7 @@ def _narrow(
 
 
 def _distinct(names: list[str]) -> list[str]:
-    counts: dict[str, Any] = {}
+    counts: dict[str, int] = {}
     result = []
     for name in names:
         counts[name] = counts.get(name, 0) + 1

@@ -31,6 +31,11 @@ class MeanSquaredError(Objective):
         self.samples = "source" if to == "labels" else "target"
 
     def build(self, student: Spec, knowledge: Spec) -> None:
+        if self.goal == "labels" and student.outputs != 1:
+            raise UsageError(
+                f"mean_squared_error compares values with labels, but the student has {student.outputs} outputs. Use "
+                "cross_entropy for classes."
+            )
         if self.goal == "teacher" and student.outputs != knowledge.outputs:
             raise UsageError(
                 f"mean_squared_error compares equal outputs, but the student has {student.outputs} and the teacher "

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from limbeck.core import UsageError, did_you_mean
 from limbeck.evaluation import VALIDATORS
 from limbeck.methods import Method
 from limbeck.objectives import Objective, Term
-from limbeck.recipes._nodes import KnownFaultError, Node, ObjectNode, ValueNode
-from limbeck.recipes._plan import Plan
+from limbeck.recipes._nodes import FaultyNode, KnownFaultError, Node, ObjectNode
+from limbeck.recipes._plan import Plan, Row, TeacherPlan
 from limbeck.recipes._schema import Faults, parse
-from limbeck.teachers import Teacher
 from limbeck.training import Training
 
 __all__ = ["check_name", "check_plan", "objectives_of"]
 
-_NO_FILE_NAME = re.compile(r'^$|^[\s.]|\s$|[/\\:*?"<>|\x00-\x1f]')
+_UNFIT = re.compile(r'^$|^[\s.]|\s$|[/\\:*?"<>|\x00-\x1f]')
 
 
 def check_name(name: str, what: str) -> None:
     """`UsageError` where a name cannot be that of a folder."""
-    if _NO_FILE_NAME.search(name):
+    if _UNFIT.search(name):
         raise UsageError(
-            f"The name of {what} becomes a folder: it must have a letter first and none of / \\ : * ? \" < > |. "
-            f"Got {name!r}."
+            f"The name of {what} becomes a folder, so it begins with no dot or space and has none of "
+            f'/ \\ : * ? " < > |. Got {name!r}.'
         )
+
+
+def objectives_of(method: Method) -> list[Objective]:
+    """The objectives inside a method."""
+    return [module for module in method.modules() if isinstance(module, Objective)]
 
 
 def check_plan(plan: Plan, faults: Faults) -> None:
@@ -37,19 +40,134 @@ def check_plan(plan: Plan, faults: Faults) -> None:
     for key in ("source", "target", "student", "gap", "trackers"):
         _made(plan.tree.settings[key], faults)
     split = _made(plan.tree.settings["split"], faults)
-    teachers = {name: _check_teacher(plan, name, faults) for name in plan.teachers}
-    check = _Rows(plan, faults, teachers, labelled=None if split is None else split.labelled)
-    for name in plan.teachers:
-        check.labelled_needs(f"teachers.{name}", _method(plan.teachers[name]))
-    for name, row in plan.rows.items():
-        check.row(name, row)
-    _check_baseline(plan, faults)
-    if plan.rows and isinstance(plan.tree.settings["seeds"], ValueNode) and len(set(plan.seeds)) != len(plan.seeds or "?"):
-        got = plan.value("seeds")
-        faults.add("seeds", f"The 'seeds' must be a number of them, or a list of different ones. Got {got!r}.")
+    teachers = {name: _made(node, faults) for name, node in plan.teachers.items()}
+    rows = {name: _made(node, faults) for name, node in plan.rows.items()}
+    for name, teacher in teachers.items():
+        _check_training(plan.teachers[name], faults)
+        if teacher is not None and teacher.method is not None:
+            _check_own_method(f"teachers.{name}", teacher.method, faults)
+            _check_labels(f"teachers.{name}", teacher.method, split, faults)
+    for name, row in rows.items():
+        _check_training(plan.rows[name], faults)
+        _check_start(plan, name, row, faults)
+        if row is not None:
+            _check_taught(plan, name, row, teachers, faults)
+            _check_labels(f"rows.{name}", row.method, split, faults)
+    _check_comparison(plan, rows, faults)
     _check_validators(plan, faults)
 
 
-def objectives_of(method: Method) -> list[Objective]:
-    """The objectives inside a method."""
-    return [module for module in method.modules() if isinstance(module, Objective)]
+def _made(node: Node, faults: Faults) -> Any:
+    """What the node makes; None where it cannot, with the fault unless it is known."""
+    try:
+        return node.make()
+    except KnownFaultError:
+        return None
+    except UsageError as error:
+        faults.append(str(error))
+        return None
+
+
+def _check_names(plan: Plan, faults: Faults) -> None:
+    names = [("the run", plan.name), *(("a row", name) for name in plan.names("rows"))]
+    names += [("a teacher", name) for name in plan.names("teachers")]
+    names += [("a cell", plan.cell)] if plan.cell is not None else []
+    for what, name in names:
+        try:
+            check_name(name, what)
+        except UsageError as error:
+            faults.append(str(error))
+    for name in sorted(plan.rows.keys() & plan.teachers.keys()):
+        faults.add(f"rows.{name}", "A row and a teacher cannot have the same name.")
+
+
+def _check_own_method(path: str, method: Method, faults: Faults) -> None:
+    if method.requires():
+        needs = ", ".join(sorted(method.requires()))
+        faults.add(path, f"A teacher's own method can have no needs. This one needs: {needs}.")
+
+
+def _check_training(node: ObjectNode, faults: Faults) -> None:
+    changes = _made(node.settings["training"], faults)
+    parse(Training, dict(changes or {}), f"{node.path}.training", "training", faults)
+
+
+def _check_start(plan: Plan, name: str, row: Row | None, faults: Faults) -> None:
+    path, settings = f"rows.{name}", plan.rows[name].settings
+    start, rows = _made(settings["start"], faults), plan.names("rows")
+    earlier = rows[: rows.index(name)]
+    if start is None:
+        if row is not None and "start" in row.method.requires():
+            hint = did_you_mean("", [*earlier, *plan.teachers])
+            faults.add(path, f"It goes on from a trained model: name a row above it, or a teacher, as 'start'. {hint}")
+    elif start not in (*earlier, *plan.names("teachers")):
+        hint = did_you_mean(start, [*earlier, *plan.teachers])
+        faults.add(path, f"The 'start' of a row must be a row above it, or a teacher. Got {start!r}. {hint}")
+    elif start in plan.names("teachers") and settings["student"].dump() is not None:
+        faults.add(path, f"A row that starts from the teacher {start!r} has its network: leave out 'student'.")
+
+
+def _check_taught(
+    plan: Plan, name: str, row: Row, teachers: Mapping[str, TeacherPlan | None], faults: Faults
+) -> None:
+    path, known = f"rows.{name}", plan.names("teachers")
+    if row.teacher is not None and row.teacher not in known:
+        faults.add(path, f"There is no teacher {row.teacher!r}. {did_you_mean(row.teacher, known)}")
+        return
+    if "teacher" not in row.method.requires():
+        return
+    if not known:
+        faults.add(path, "This row learns from a teacher, and the recipe has no 'teacher'.")
+        return
+    teacher = teachers.get(row.teacher or known[0])
+    needs = {need for objective in objectives_of(row.method) for need in objective.needs & {"logits", "features"}}
+    needs |= {"features"} if row.method.knowledge_layers() else set()
+    if teacher is not None and needs - teacher.teacher.provides:
+        faults.add(
+            path,
+            f"This row needs the teacher's {' and '.join(sorted(needs - teacher.teacher.provides))}, and the teacher "
+            f"gives only {' and '.join(sorted(teacher.teacher.provides))}.",
+        )
+
+
+def _check_labels(path: str, method: Method, split: Any, faults: Faults) -> None:
+    """Labels that a method reads must be those of the source, or declared."""
+    if split is not None and split.labelled == 0 and "labelled" in method.reads():
+        faults.add(
+            path,
+            "It learns from labelled target samples: set 'split.labelled' to how many per class you have. Got 0.",
+        )
+    for term in (module for module in method.modules() if isinstance(module, Term)):
+        sealed = term.on == "target" or (term.on == "both" and term.objective.samples != "both")
+        if "labels" in term.objective.needs and sealed:
+            faults.add(
+                path,
+                f"The 'on' of {term.name} must be source or labelled: it reads labels, and the target's are sealed. "
+                f"Got {term.on!r}.",
+            )
+
+
+def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults) -> None:
+    names = plan.names("rows")
+    if names and plan.baseline not in names:
+        faults.add("baseline", f"There is no row {plan.baseline!r}. {did_you_mean(plan.baseline, names)}")
+    baseline = rows.get(plan.baseline)
+    if baseline is not None and "target_labels" in baseline.method.requires():
+        faults.add(
+            "baseline",
+            f"The others cannot be measured against {plan.baseline!r}, which reads the target's labels: name another "
+            "row as 'baseline'.",
+        )
+    seeds = plan.seeds
+    if not isinstance(plan.tree.settings["seeds"], FaultyNode) and (not seeds or len(set(seeds)) < len(seeds)):
+        got = plan.value("seeds")
+        faults.add("seeds", f"The 'seeds' of a recipe must be how many, or a list of different ones. Got {got!r}.")
+
+
+def _check_validators(plan: Plan, faults: Faults) -> None:
+    chosen = {"validator": plan.value("validator")}
+    for node in (*plan.teachers.values(), *plan.rows.values()):
+        chosen[f"{node.path}.validator"] = _made(node.settings["validator"], faults)
+    for path, validator in chosen.items():
+        if validator is not None and validator not in VALIDATORS:
+            faults.add(path, f"There is no validator {validator!r}. {did_you_mean(validator, VALIDATORS)}")

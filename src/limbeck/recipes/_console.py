@@ -9,7 +9,7 @@ __all__ = ["Console"]
 
 
 class Console:
-    """Lines and a progress bar with the time left, on standard error; silent when `quiet`."""
+    """Lines, and on a terminal a progress bar with the time left, on standard error; silent when `quiet`."""
 
     def __init__(self, quiet: bool = False):
         from rich.console import Console as Rich
@@ -25,6 +25,9 @@ class Console:
         """A bar; the function it gives sets what is done, of `total`, and what is being done."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+        if not self.rich.is_terminal:
+            yield lambda done, text: None
+            return
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from limbeck.core import Domain, Opening, Spec, Task, UsageError
-from limbeck.core.files import read_json, write_json
+from limbeck.core.files import read_json, write_json, write_text
 from limbeck.core.weights import fingerprint
-from limbeck.data import Preprocessing, prepare
+from limbeck.data import Preprocessing, Raw, prepare
 from limbeck.knowledge import Store
 from limbeck.recipes._console import Console
 from limbeck.recipes._networks import Frame
@@ -62,24 +62,30 @@ class Context:
 def open_context(plan: Plan, folder: Path, console: Console) -> Context:
     """Load and prepare both domains; the same data as before where the folder has been used."""
     source_data, target_data = plan.make("source"), plan.make("target")
+    raw = source_data.load(), target_data.load()
     source, target, preprocessing, task = prepare(
-        source_data.load(), target_data.load(), source_data.preprocessing(), plan.make("split"), plan.value("classes")
+        *raw, source_data.preprocessing(), plan.make("split"), plan.value("classes")
     )
     target.on_open = lambda opening: _append(folder / "openings.jsonl", opening)
     context = Context(plan, folder, console, source, target, preprocessing, task)
-    _remember(context)
+    _remember(context, {"source": _fingerprint(source, raw[0]), "target": _fingerprint(target, raw[1])})
     return context
 
 
 def _append(path: Path, opening: Opening) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(opening), ensure_ascii=False) + "\n")
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, known + json.dumps(asdict(opening), ensure_ascii=False) + "\n")
 
 
-def _remember(context: Context) -> None:
+def _fingerprint(domain: Domain, raw: Raw) -> str:
+    """Changes with the inputs, the splits and the labels, which only go into the digest."""
+    labels = "" if raw.labels is None else "\x1f".join(map(str, raw.labels))
+    return fingerprint(domain.inputs, *(torch.from_numpy(rows) for rows in domain.splits.values()), labels)
+
+
+def _remember(context: Context, prints: dict[str, str]) -> None:
     """Write domains.json and preprocessing.json, or check that the data are still those of the run."""
     source, target, path = context.source, context.target, context.folder / "domains.json"
-    prints = {domain.role: fingerprint(domain.inputs, *_splits(domain)) for domain in (source, target)}
     if path.exists():
         known = read_json(path)["fingerprints"]
         changed = [role for role in prints if known.get(role) != prints[role]]
@@ -104,10 +110,6 @@ def _remember(context: Context) -> None:
             "fingerprints": prints,
         },
     )
-
-
-def _splits(domain: Domain) -> list[torch.Tensor]:
-    return [torch.from_numpy(rows) for rows in domain.splits.values()]
 
 
 def _summary(domain: Domain) -> dict[str, Any]:

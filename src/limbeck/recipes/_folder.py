@@ -9,6 +9,7 @@ import importlib.metadata
 import os
 import platform
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,25 +20,65 @@ import yaml
 
 from limbeck.core import RunError, UsageError
 from limbeck.core.files import write_json, write_text
+from limbeck.recipes._yaml import read_yaml, write_yaml
 
-__all__ = ["claim", "command_line", "locked"]
+__all__ = ["claim", "clear", "command_line", "disk_faults", "locked", "run_folders"]
 
 _LIBRARIES = ("limbeck", "torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy", "POT", "torchvision")
+
+
+_OWN_FILES = (
+    "recipe.yaml",
+    "environment.json",
+    "choices.json",
+    "domains.json",
+    "preprocessing.json",
+    "openings.jsonl",
+    "gap.json",
+    "results.json",
+    "embedding.json",
+    "report.html",
+)
+_OWN_FOLDERS = ("teachers", "knowledge", "students")
+
+
+def run_folders(path: Path) -> list[Path]:
+    """The run folders at a path: itself, or the cells of a matrix below it; none where it is neither."""
+    if (path / "recipe.yaml").is_file():
+        return [path]
+    return sorted(found.parent for found in path.glob("*/recipe.yaml"))
+
+
+@contextlib.contextmanager
+def disk_faults(folder: Path) -> Iterator[None]:
+    """What the system says of the disk, as a `RunError`."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or folder
+        raise RunError(
+            f"Cannot work with {place}: {error.strerror or error}. Mend it and start the same command again, or name "
+            "another folder with --runs."
+        ) from error
+
+
+def clear(folder: Path) -> None:
+    """Remove a run's own files; anything else in the folder stays."""
+    for name in _OWN_FOLDERS:
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+    for name in _OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run folder; `UsageError` when another process has it."""
-    path = folder / ".lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = path.open("w")
-    except OSError as error:
-        raise RunError(f"Cannot write to {folder}: {error.strerror}. Name another folder with --runs.") from error
-    with handle:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UsageError(
                 f"Another limbeck is at work in {folder}. Wait for it, or choose another --name."
             ) from error
@@ -47,18 +88,25 @@ def locked(folder: Path) -> Iterator[None]:
 def claim(folder: Path, resolved: Mapping[str, Any]) -> None:
     """Make the folder this recipe's, or check that it is; writes recipe.yaml and environment.json."""
     path = folder / "recipe.yaml"
-    text = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, width=110)
+    text = write_yaml(resolved)
     if path.exists():
-        theirs = yaml.safe_load(path.read_text(encoding="utf-8"))
-        differences = _differences(theirs, yaml.safe_load(text))
+        differences = _differences(_known(path), read_yaml(text, "recipe"))
         if differences:
             shown = "\n".join(f"  - {line}" for line in differences[:8])
+            shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""
             raise UsageError(
                 f"{folder} belongs to another recipe:\n{shown}\nChoose another --name, or start anew with --fresh."
             )
         return
     write_text(path, text)
     write_json(folder / "environment.json", _environment())
+
+
+def _known(path: Path) -> Any:
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged: {error}. Start anew with --fresh.") from error
 
 
 def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
@@ -71,7 +119,8 @@ def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:
 
 def command_line() -> str:
     """The command that is running, as a user would type it."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    return shlex.join([program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]])
 
 
 def _environment() -> dict[str, Any]:

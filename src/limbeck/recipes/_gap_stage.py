@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,12 @@ import torch
 from torch import Tensor
 
 from limbeck.core import FEATURES, Domain
-from limbeck.core.files import write_json
+from limbeck.core.files import read_json, write_json
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, measure_distances
 from limbeck.recipes._context import Context
 from limbeck.recipes._plan import GapPlan
-from limbeck.recipes._rooms import ROOMS, part_class, part_names
+from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._training_stages import ready_teacher, teacher_is_ready
 from limbeck.teachers import Teacher
 
@@ -47,9 +48,7 @@ def gap_stage(context: Context) -> None:
     )
 
 
-def _lacks_teacher(path: Any) -> bool:
-    from limbeck.core.files import read_json
-
+def _lacks_teacher(path: Path) -> bool:
     return all(measure["space"] != "teacher" for measure in read_json(path)["distances"])
 
 
@@ -57,9 +56,7 @@ def _distances(plan: GapPlan) -> Mapping[str, Distance]:
     """The distances that the recipe names, or every one in the room that needs points alone."""
     if plan.distances:
         return {type(distance).__module__.rpartition(".")[2]: distance for distance in plan.distances}
-    room = next(room for room in ROOMS if room.base == "limbeck.distances:Distance")
-    known: dict[str, Any] = {name: part_class(room, name) for name in part_names(room)}
-    return {name: part() for name, part in known.items() if not (part.paired or part.needs_labels)}
+    return {name: kind() for name, kind in parts_of(Distance).items() if not (kind.paired or kind.needs_labels)}
 
 
 def _rows(domain: Domain, inputs: Tensor, split: str) -> Tensor:

@@ -13,20 +13,23 @@ from torch import Tensor, nn
 
 from limbeck.core import Spec, Task, UsageError, stream_seed
 from limbeck.core.weights import load_weights, read_weights
-from limbeck.methods import Method
+from limbeck.methods import DEFAULT, Method
 from limbeck.networks import Network, Observed
 from limbeck.recipes._plan import Plan, Row, TeacherPlan
+from limbeck.recipes._rooms import parts_of
 from limbeck.teachers import Teacher
 from limbeck.training import faster_precision
 
 __all__ = [
     "Frame",
     "built_method",
+    "built_student",
     "built_teacher",
     "knowledge_layers",
     "measured_precision",
     "parameter_bytes",
     "taught_methods",
+    "teaching_method",
 ]
 
 
@@ -61,12 +64,19 @@ def built_teacher(plan: Plan, name: str, seed: int, frame: Frame, weights: Path 
     return teacher
 
 
+def teaching_method(made: TeacherPlan, network: nn.Module, frame: Frame) -> Method:
+    """The method by which a teacher's network is trained on the source, with it inside."""
+    method: Method = copy.deepcopy(made.method) if made.method is not None else parts_of(Method)[DEFAULT]()
+    observed = Observed(network, method.student_layers())
+    method.build(observed, frame.task, observed.spec(frame.shape), Spec(0))
+    return method
+
+
 def built_method(plan: Plan, name: str, seed: int, frame: Frame, knowledge: Spec, start: Path | None = None) -> Method:
     """A row's method with its student inside; `start` are the weights that it goes on from."""
     row: Row = plan.rows[name].make()
-    method = row.method
-    torch.manual_seed(stream_seed(seed, "init", "student"))
-    network, task = _network(plan, row, seed, frame), frame.task
+    method = copy.deepcopy(row.method)  # it may be an object from Python, which every seed would share
+    network, task = built_student(plan, name, seed, frame), frame.task
     if start is not None:
         load_weights(network, read_weights(start)[0], f"row {row.start!r}")
     observed = Observed(network, method.student_layers())
@@ -81,7 +91,10 @@ def built_method(plan: Plan, name: str, seed: int, frame: Frame, knowledge: Spec
     return method
 
 
-def _network(plan: Plan, row: Row, seed: int, frame: Frame) -> nn.Module:
+def built_student(plan: Plan, name: str, seed: int, frame: Frame) -> nn.Module:
+    """A row's network before any training: the recipe's, its own, or that of the teacher it starts from."""
+    row: Row = plan.rows[name].make()
+    torch.manual_seed(stream_seed(seed, "init", "student"))
     if row.start in plan.teachers:
         body = built_teacher(plan, row.start, seed, frame).body()
         if body is None:

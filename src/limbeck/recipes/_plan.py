@@ -118,6 +118,11 @@ class Plan:
     def teachers(self) -> dict[str, ObjectNode]:
         return self._named("teachers")
 
+    def names(self, key: str) -> list[str]:
+        """The names of the rows or the teachers, also of those that could not be read."""
+        node = self.tree.settings[key]
+        return list(node.items) if isinstance(node, MapNode) else []
+
     def _named(self, key: str) -> dict[str, ObjectNode]:
         node = self.tree.settings[key]
         items = node.items if isinstance(node, MapNode) else {}
@@ -154,7 +159,7 @@ class Plan:
 
 def _foreign(node: Node) -> set[str]:
     """The dotted paths below a node."""
-    own = {node.name} if isinstance(node, ObjectNode) and node.name is not None and ":" in node.name else set()
+    own = {str(node.name)} if isinstance(node, ObjectNode) and node.foreign else set()
     below: Iterable[Node] = ()
     if isinstance(node, ObjectNode):
         below = node.settings.values()

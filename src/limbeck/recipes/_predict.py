@@ -13,7 +13,8 @@ from limbeck.core.weights import load_weights, read_weights
 from limbeck.data import Preprocessing, restore_preprocessing
 from limbeck.evaluation import chosen_row
 from limbeck.networks import Observed
-from limbeck.recipes._load import load_plans
+from limbeck.recipes._folder import run_folders
+from limbeck.recipes._load import load_learner
 from limbeck.recipes._networks import Frame, built_method
 from limbeck.recipes._plan import Plan
 from limbeck.training import predict
@@ -48,10 +49,13 @@ class Student:
 def load_student(run: Path, row: str | None = None, seed: int | None = None, plan: Plan | None = None) -> Student:
     """The student of a run folder: of the row chosen without target labels, and of the first seed.
 
-    plan: the run's, where its networks are objects from Python that recipe.yaml cannot name.
+    plan: the run's, where its networks are objects from Python that recipe.yaml cannot name. The
+    run's data are not needed.
     """
-    if not (run / "recipe.yaml").exists():
-        raise UsageError(f"{run} is no run folder: there is no recipe.yaml in it.")
+    if run_folders(run) != [run]:
+        cells = ", ".join(map(str, run_folders(run)))
+        hint = f"It holds the runs of a matrix: {cells}." if cells else "There is no recipe.yaml in it."
+        raise UsageError(f"{run} is no run folder. {hint}")
     rows = sorted({path.parent.parent.name for path in (run / "students").glob("*/*/weights.safetensors")})
     row = row or _selected(run, rows)
     if row not in rows:
@@ -63,7 +67,7 @@ def load_student(run: Path, row: str | None = None, seed: int | None = None, pla
     state, about = read_weights(run / "students" / row / str(seed) / "weights.safetensors")
     frame = Frame(tuple(about["shape"]), Task.from_state(about["task"]))
     layers = {name: tuple(size) for name, size in about["knowledge"]["layers"].items()}
-    plan = plan or load_plans(run / "recipe.yaml")[0]
+    plan = plan or load_learner(run, row)
     method = built_method(plan, row, seed, frame, Spec(about["knowledge"]["outputs"], layers))
     load_weights(method.evaluated.network, state, str(run))
     return Student(row, seed, method.evaluated, restore_preprocessing(about["preprocessing"]), frame.task)
@@ -74,6 +78,8 @@ def _selected(run: Path, rows: list[str]) -> str:
     if (run / "results.json").exists():
         results = read_json(run / "results.json")
         return chosen_row(results) or results["baseline"]
+    if not rows:
+        raise UsageError(f"{run} has no trained row yet: run the recipe to its end first.")
     if len(rows) == 1:
         return rows[0]
     raise UsageError(f"{run} is not evaluated, so no row is selected: name one with --row. {did_you_mean('', rows)}")

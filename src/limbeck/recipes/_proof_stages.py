@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import limbeck
-from limbeck.core import Opening, UsageError
+from limbeck.core import Domain, Opening, UsageError
 from limbeck.core.files import read_json, write_json
 from limbeck.evaluation import History, RowRecord, SeedRecord, Study, assemble, check_results, chosen_row, embed
 from limbeck.methods import DEFAULT
@@ -29,8 +30,11 @@ from limbeck.recipes._training_stages import (
     validator_of,
 )
 from limbeck.reports import write_report
+from limbeck.teachers import Teacher
 
 __all__ = ["evaluation_stage", "report_stage"]
+
+LABELLED_AT_ONCE = 512
 
 
 def evaluation_stage(context: Context) -> None:
@@ -88,13 +92,12 @@ def _student_record(context: Context, name: str) -> RowRecord:
     row: Row = context.plan.rows[name].make()
     folders = [student_folder(context, name, seed) for seed in context.plan.seeds]
     kept = np.load(folders[0] / "predictions.npz")
-    uses_labels = "labelled" in row.method.reads()
     return RowRecord(
         name=name,
         kind="upper_bound" if "target_labels" in row.method.requires() else "student",
         title=row.title or name.replace("_", " "),
         method=type(row.method).__module__.rpartition(".")[2],
-        labelled_per_class=_labels_below(context, name) if not uses_labels else context.plan.make("split").labelled,
+        labelled_per_class=_labels_behind(context, name),
         parameters=int(kept["parameters"]),
         bytes=int(kept["bytes"]),
         milliseconds_per_sample=round(float(kept["milliseconds"]), 4),
@@ -105,13 +108,18 @@ def _student_record(context: Context, name: str) -> RowRecord:
     )
 
 
-def _labels_below(context: Context, name: str) -> int:
-    """The labelled target samples per class behind the weights that a row starts from."""
-    start = context.plan.rows[name].make().start
-    if start is None or start in context.plan.teachers:
-        return 0
-    method = context.plan.rows[start].make().method
-    return context.plan.make("split").labelled if "labelled" in method.reads() else _labels_below(context, start)
+def _labels_behind(context: Context, name: str) -> int:
+    """The labelled target samples per class that a row or teacher has seen, or what it starts from or is taught by."""
+    plan = context.plan
+    if name in plan.teachers:
+        made: TeacherPlan = plan.teachers[name].make()
+        used = made.method is not None and "labelled" in made.method.reads()
+        return plan.make("split").labelled if used else 0
+    row: Row = plan.rows[name].make()
+    if "labelled" in row.method.reads():
+        return plan.make("split").labelled
+    before = {row.start, plan.teacher_of(name) if row.method.knowledge_streams() else None} - {None}
+    return max((_labels_behind(context, str(other)) for other in before), default=0)
 
 
 def _seed_record(context: Context, seed: int, folder: Path, validator: str | None) -> SeedRecord:
@@ -143,7 +151,7 @@ def _teacher_record(context: Context, name: str) -> RowRecord:
         kind="teacher",
         title=made.title or name.replace("_", " "),
         method=DEFAULT if made.method is None else type(made.method).__module__.rpartition(".")[2],
-        labelled_per_class=0,
+        labelled_per_class=_labels_behind(context, name),
         parameters=parameters,
         bytes=size,
         milliseconds_per_sample=speed,
@@ -156,16 +164,21 @@ def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
     source, target = context.source, context.target
     path = teacher_folder(context, name, seed) / "done.json"
     done: dict[str, Any] = read_json(path) if path.exists() else {"epoch": None, "validators": {}, "seconds": 0.0}
-    rows = {domain.role: torch.from_numpy(domain.splits["test"]) for domain in (source, target)}
     return SeedRecord(
         seed=seed,
         epoch=done["epoch"],
         validators=done["validators"],
         train_seconds=done["seconds"],
         history=None,
-        target_logits=teacher.label(teacher.inputs(target)[rows["target"]]).scores(),
-        source_logits=teacher.label(teacher.inputs(source)[rows["source"]]).scores(),
+        target_logits=_answers(teacher, target),
+        source_logits=_answers(teacher, source),
     )
+
+
+def _answers(teacher: Teacher, domain: Domain) -> Tensor:
+    """What a teacher says of a test split, batch by batch."""
+    inputs = teacher.inputs(domain)[torch.from_numpy(domain.splits["test"])]
+    return torch.cat([teacher.label(batch).scores() for batch in inputs.split(LABELLED_AT_ONCE)])
 
 
 def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | None) -> dict[str, Any]:
@@ -188,6 +201,10 @@ def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | N
 
 
 def report_stage(context: Context) -> None:
-    """Write report.html from the folder."""
+    """Write report.html from the folder, where what it shows has changed since it was written."""
+    page = context.folder / "report.html"
+    shown = [path.stat().st_mtime_ns for path in context.folder.glob("*.json")]
+    if page.exists() and page.stat().st_mtime_ns >= max(shown):
+        return
     context.console.say("writing the report")
     write_report(context.folder)

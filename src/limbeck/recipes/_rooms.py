@@ -13,7 +13,7 @@ from typing import Any
 
 from limbeck.core import UsageError, did_you_mean
 
-__all__ = ["ROOMS", "Room", "part_class", "part_names", "part_summary", "room_of"]
+__all__ = ["ROOMS", "Room", "part_class", "part_names", "part_summary", "parts_of", "room_of"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,12 @@ def _foreign(room: Room, base: type, path: str) -> type:
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise UsageError(f"{path!r} must be a class derived from {room.base}, to serve as a {room.noun}.")
     return found
+
+
+def parts_of(base: type) -> dict[str, Any]:
+    """The classes of the room with this base, by name."""
+    room = _bases()[base]
+    return {name: part_class(room, name) for name in part_names(room)}
 
 
 def part_summary(room: Room, name: str) -> str:

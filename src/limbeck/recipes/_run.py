@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from limbeck.core import UsageError, did_you_mean
+from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
+from limbeck.recipes._check import check_name
 from limbeck.recipes._console import Console
 from limbeck.recipes._context import Context, open_context
-from limbeck.recipes._folder import claim, locked
+from limbeck.recipes._fit import check_fit
+from limbeck.recipes._folder import claim, clear, disk_faults, locked, run_folders
 from limbeck.recipes._gap_stage import gap_stage
 from limbeck.recipes._load import load_plans
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._proof_stages import evaluation_stage, report_stage
 from limbeck.recipes._training_stages import knowledge_stage, student_stage, teacher_stage
+from limbeck.reports import write_overview
 
 __all__ = ["STAGES", "run_recipe"]
 
@@ -28,20 +30,6 @@ STAGES: dict[str, Callable[[Context], None]] = {
     "report": report_stage,
 }
 """The path, in its order."""
-
-
-_OWN_FILES = (
-    "recipe.yaml",
-    "environment.json",
-    "choices.json",
-    "domains.json",
-    "preprocessing.json",
-    "openings.jsonl",
-    "gap.json",
-    "results.json",
-    "embedding.json",
-    "report.html",
-)
 
 
 def run_recipe(
@@ -58,24 +46,48 @@ def run_recipe(
 
     stages: a part of the path, such as ["teacher", "knowledge"]; a later call goes on from there.
     fresh: remove what an earlier run left in the folder. Everything that was done before and is
-    still valid is read, not done again.
+    still valid is read, not done again. A cell of a matrix that fails does not stop the others:
+    `RunError` names it when they are done.
     """
     wanted = _checked_stages(stages)
     plans = load_plans(reference, overrides)
-    top = runs / (name or plans[0].name)
-    console = Console(quiet)
-    folders = []
-    for plan in plans:
-        folder = top if plan.cell is None else top / plan.cell
-        if plan.cell is not None:
-            console.say(f"{plan.name}, {plan.cell}")
-        _run_plan(plan, folder, wanted, fresh, console)
-        folders.append(folder)
-    if plans[0].cell is not None and "report" in wanted:
-        from limbeck.reports import write_overview
+    if name is not None:
+        check_name(name, "the run")
+    top, console = _top(reference, runs, name, plans[0]), Console(quiet)
+    if plans[0].cell is None:
+        _run_plan(plans[0], top, wanted, fresh, console)
+        return [top]
+    cells = {str(plan.cell): plan for plan in plans}
+    failed: dict[str, Exception] = {}
+    for cell, plan in cells.items():
+        console.say(f"{plan.name}, {cell}")
+        try:
+            _run_plan(plan, top / cell, wanted, fresh, console)
+        except Exception as error:
+            failed[cell] = error
+            console.say(f"{cell} failed, the others go on.")
+    if "report" in wanted and len(failed) < len(cells):
+        write_overview(top, list(cells))
+    if failed:
+        raise _cells_failed(failed, f"{len(cells)} cells of {plans[0].name}")
+    return [top / cell for cell in cells]
 
-        write_overview(top, [str(plan.cell) for plan in plans])
-    return folders
+
+def _top(reference: str | Path | Mapping[str, Any], runs: Path, name: str | None, plan: Plan) -> Path:
+    """Where a run goes: a run folder that is named as its own recipe is gone on with."""
+    if name is None and not isinstance(reference, Mapping) and run_folders(Path(reference)) == [Path(reference)]:
+        return Path(reference)
+    return runs / (name or plan.name)
+
+
+def _cells_failed(failed: Mapping[str, Exception], of: str) -> RunError:
+    told = [
+        f"  - {cell}: {error if isinstance(error, LimbeckError) else f'{type(error).__name__}: {error}'}"
+        for cell, error in failed.items()
+    ]
+    summary = RunError("\n".join([f"{len(failed)} of {of} failed; the others are done:", *told]))
+    summary.__cause__ = next(iter(failed.values()))
+    return summary
 
 
 def _checked_stages(stages: Sequence[str] | None) -> list[str]:
@@ -86,20 +98,13 @@ def _checked_stages(stages: Sequence[str] | None) -> list[str]:
 
 
 def _run_plan(plan: Plan, folder: Path, stages: Sequence[str], fresh: bool, console: Console) -> None:
-    with locked(folder):
+    with disk_faults(folder), locked(folder):
         if fresh:
-            _clear(folder)
+            clear(folder)
         claim(folder, plan.dump())
         context = open_context(plan, folder, console)
         for note in (*context.source.notes, *context.target.notes):
             console.say(note)
+        check_fit(context)
         for stage in stages:
             STAGES[stage](context)
-
-
-def _clear(folder: Path) -> None:
-    """Remove a run's own files; anything else in the folder stays."""
-    for name in ("teachers", "knowledge", "students"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in _OWN_FILES:
-        (folder / name).unlink(missing_ok=True)

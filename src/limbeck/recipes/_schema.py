@@ -88,7 +88,7 @@ def _inline_of(kind: type) -> str | None:
 
 def _hints(kind: type) -> dict[str, Any]:
     try:
-        hints = typing.get_type_hints(kind.__init__, include_extras=True)
+        hints = typing.get_type_hints(kind.__init__, include_extras=True)  # type: ignore[misc]
     except NameError:  # a class of the user's, with names that only its type checker sees
         return {}
     return {name: hint for name, hint in hints.items() if name != "return"}

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from limbeck.core import Spec, UsageError
-from limbeck.core.files import atomic_path
+from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
 from limbeck.knowledge import Store, label_domain
-from limbeck.methods import DEFAULT, Method
+from limbeck.methods import Method
 from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._networks import (
@@ -27,9 +27,10 @@ from limbeck.recipes._networks import (
     measured_precision,
     parameter_bytes,
     taught_methods,
+    teaching_method,
 )
 from limbeck.recipes._plan import Row, TeacherPlan
-from limbeck.recipes._rooms import ROOMS, part_class
+from limbeck.recipes._rooms import parts_of
 from limbeck.teachers import Teacher
 from limbeck.trackers import ALWAYS, Tracker
 from limbeck.training import Job, Training, predict, represent, train
@@ -89,20 +90,14 @@ def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float
     network = built_teacher(plan, name, seed, context.frame).trainable()
     assert network is not None
     made: TeacherPlan = plan.teachers[name].make()
-    method = made.method or _room_part("methods", DEFAULT)()
-    observed = Observed(network, method.student_layers())
-    method.build(observed, context.task, observed.spec(context.source.shape), Spec(0))
+    method = teaching_method(made, network, context.frame)
     who = _Trained(name, seed, teacher_folder(context, name, seed), made.validator)
     job = _job(context, who, method, plan.training(plan.teachers[name]), context.about())
     return train(job, _trackers(context), tick)
 
 
-def _room_part(package: str, name: str) -> type[Any]:
-    return part_class(next(room for room in ROOMS if room.package == package), name)
-
-
 def _trackers(context: Context) -> list[Tracker]:
-    always = [_room_part("trackers", name)() for name in ALWAYS]
+    always = [parts_of(Tracker)[name]() for name in ALWAYS]
     asked = [tracker for tracker in context.plan.make("trackers") if type(tracker) not in map(type, always)]
     return [*always, *asked]
 
@@ -226,7 +221,8 @@ def _train_student(context: Context, name: str, seed: int, tick: Callable[[float
     folder = student_folder(context, name, seed)
     who = _Trained(name, seed, folder, row.validator)
     job = _job(context, who, method, plan.training(plan.rows[name]), context.about(knowledge, row=name, seed=seed))
-    done = train(job, _trackers(context), tick)
+    finished = folder / "done.json"  # a run may have been stopped between the training and the predictions
+    done = read_json(finished) if finished.exists() else train(job, _trackers(context), tick)
     state, _ = read_weights(folder / "weights.safetensors")
     load_weights(method.evaluated.network, state, name)
     _keep_predictions(context, folder, method.evaluated.cpu())
@@ -237,6 +233,8 @@ def _start_weights(context: Context, row: Row, seed: int) -> Path | None:
     if row.start is None:
         return None
     if row.start in context.plan.teachers:
+        if not teacher_is_ready(context, row.start, seed):
+            raise UsageError(f"The teacher {row.start!r} is not trained yet: run the stage teacher first.")
         trained = teacher_folder(context, row.start, seed) / "weights.safetensors"
         return trained if trained.exists() else None
     return student_folder(context, row.start, seed) / "weights.safetensors"

@@ -21,6 +21,8 @@ def expected(error: ValidationError, hint: Any, value: Any) -> str:
         limits = [f"{symbol} {context[key]:g}" for key, symbol in _LIMITS.items() if key in context]
         if limits:
             phrases.append(" and ".join(limits))
+        elif fault["type"] == "is_instance_of":
+            phrases.append(_KINDS.get(context["class"].lower(), f"a {context['class']}"))
         elif fault["type"] == "literal_error":
             phrases.append(_choices(hint, value))
         else:
@@ -33,7 +35,7 @@ def got(error: ValidationError, value: Any) -> str:
     item, place = value, ""
     for key in error.errors()[0]["loc"]:
         if (isinstance(item, list | tuple) and isinstance(key, int)) or (isinstance(item, Mapping) and key in item):
-            item, place = item[key], f"{place}[{key!r}]"
+            item, place = item[key], f"{place}[{key!r}]"  # type: ignore[index]
     return f"Got {item!r}{place and f' at {place}'}."
 
 

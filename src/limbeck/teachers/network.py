@@ -24,7 +24,8 @@ class NetworkTeacher(Teacher):
     network: a part of `networks/`, or any `nn.Module` by its dotted path. weights: a safetensors
     file; without it the network is trained on the source first. A file written by limbeck brings
     its classes, which must be ours in our order, and its own preprocessing, which is applied to
-    the raw inputs, so that teacher and student may be fed differently.
+    the raw inputs, so that teacher and student may be fed differently. Values that it learnt to
+    predict in another unit (offset and scale of its own source) are brought into ours.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"logits", "features"})
@@ -33,12 +34,14 @@ class NetworkTeacher(Teacher):
         self.network = network
         self.weights = weights
         self.preprocessing: Preprocessing | None = None
+        self.units = (1.0, 0.0)
 
     def build(self, shape: tuple[int, ...], task: Task, layers: Iterable[str]) -> None:
         state: dict[str, Tensor] = {}
         if self.weights is not None:
             state, about = read_weights(self.weights)
             _check_classes(about.get("task"), task, self.weights)
+            self.units = _units(about.get("task"), task)
             if about.get("preprocessing"):
                 self.preprocessing = restore_preprocessing(about["preprocessing"])
                 shape = tuple(about["shape"])
@@ -71,11 +74,20 @@ class NetworkTeacher(Teacher):
     def label(self, inputs: Tensor) -> Knowledge:
         self.observed.eval()
         outputs = self.observed(inputs)
-        return Knowledge(outputs.logits.float(), {name: value.float() for name, value in outputs.features.items()})
+        gain, shift = self.units
+        return Knowledge(outputs.logits.float() * gain + shift, {name: value.float() for name, value in outputs.features.items()})
 
     def fingerprint(self) -> str:
         own = f"{type(self.network).__module__}:{type(self.network).__name__}"
-        return fingerprint(own, str(self.network), self.network.state_dict())
+        return fingerprint(own, str(self.network), str(self.units), self.network.state_dict())
+
+
+def _units(theirs: dict[str, Any] | None, task: Task) -> tuple[float, float]:
+    """What brings a regression teacher's outputs from the unit that it learnt in to ours: a factor, then a sum."""
+    if theirs is None or task.is_classification:
+        return 1.0, 0.0
+    known = Task.from_state(theirs)
+    return known.scale / task.scale, (known.offset - task.offset) / task.scale
 
 
 def _check_classes(theirs: dict[str, Any] | None, task: Task, path: Path) -> None:

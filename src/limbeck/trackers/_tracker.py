@@ -11,7 +11,7 @@ class Tracker(ABC):
     """The base of the room: where the numbers of a training go.
 
     `open` is called with the training's folder and the step from which it goes on: what an
-    interrupted run wrote at or after that step is dropped, so that a resumed log has no doubles.
+    interrupted run wrote after that step is dropped, so that a resumed log has no doubles.
     """
 
     @abstractmethod

@@ -22,7 +22,7 @@ class Tensorboard(Tracker):
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise missing_extra("tensorboard", "tensorboard", "The tracker tensorboard") from error
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def log(self, values: Mapping[str, float | int | str], step: int) -> None:
         for name, value in values.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ class Progress:
 def save_checkpoint(path: Path, progress: Progress, method: dict[str, Any], optimisers: dict[str, Any]) -> None:
     """Write everything, whole or not at all."""
     state = {"progress": vars(progress), "method": method, "optimisers": optimisers}
+    file = io.BytesIO()  # on a full disk torch's own writer raises an error that does not say so
+    torch.save(state, file)
     with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(file.getbuffer())
 
 
 def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any], dict[str, Any]] | None:

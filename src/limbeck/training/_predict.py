@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from limbeck.networks import Observed
+from limbeck.networks import Observed, evaluating
 
 __all__ = ["predict", "represent"]
 
@@ -21,14 +21,10 @@ def represent(student: Observed, inputs: Tensor, batch_size: int = 1024) -> Tens
 
 
 def _in_batches(student: Observed, inputs: Tensor, batch_size: int, *, features: bool) -> Tensor:
-    training = student.training
-    student.eval()
     device = next(student.parameters()).device
-    try:
-        parts = []
+    parts = []
+    with evaluating(student):
         for batch in inputs.split(batch_size):
             outputs = student(batch.to(device))
             parts.append((outputs.feature() if features else outputs.logits).float().cpu())
-        return torch.cat(parts)
-    finally:
-        student.train(training)
+    return torch.cat(parts)

@@ -78,10 +78,10 @@ def streams_of(
         domain = "source" if name == "source" else "target"
         view = domains[domain]
         rows, labels = _rows_and_labels(view, name)
-        if not len(rows):
+        if not len(rows) and name == "labelled":
             raise UsageError(
-                f"There are no samples in the stream {name!r} of {view.name}. Set 'split.labelled' in the recipe to "
-                "the number of labelled target samples per class."
+                f"There are no labelled samples of {view.name}. Set 'split.labelled' in the recipe to the number of "
+                "labelled target samples per class."
             )
         if len(rows) < batch_size and name != "labelled":
             raise UsageError(
@@ -101,5 +101,6 @@ def _rows_and_labels(view: DomainView, stream: str) -> tuple[Tensor, Tensor | No
     rows = torch.cat([view.splits["labelled"], view.splits["train"]])
     if "train" not in view.opened:
         return rows, None
-    free = [view.opened[split] for split in ("labelled", "train") if len(view.splits[split])]
-    return rows, torch.cat(free)
+    labels = torch.cat([view.opened[split] for split in ("labelled", "train") if len(view.splits[split])])
+    known = ~labels.isnan() if labels.is_floating_point() else labels >= 0  # a target may lack some of its labels
+    return rows[known], labels[known]

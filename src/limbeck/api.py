@@ -81,6 +81,10 @@ def transfer(
     ['prediction', 'p(0)', 'p(1)']
     """
     label, network = settings.pop("label", None), settings.pop("teacher_network", None)
+    if label is not None and not any(isinstance(given, str | Path) for given in (source, target)):
+        raise UsageError(
+            f"The 'label' of transfer names a column of a file, and neither domain is a path. Got {label!r}."
+        )
     folder = Path(runs) / name
     recipe = {
         "name": name,
@@ -89,7 +93,7 @@ def transfer(
         "teacher": {"network": _teacher(teacher, network)},
         "student": student,
         "split": {"labelled": labelled, **settings.pop("split", {})},
-        "seeds": seeds if isinstance(seeds, int) else list(seeds),
+        "seeds": seeds if isinstance(seeds, int) else [int(seed) for seed in seeds],
         **settings,
     }
     recipe["rows"] = dict(rows) if rows is not None else _rows(recipe, labelled)
@@ -103,36 +107,66 @@ def _data(given: Source, role: str, label: str | None, folder: Path) -> Any:
     if isinstance(given, Mapping):
         return given
     if isinstance(given, str | Path):
+        if Path(given).suffix == ".npz":
+            return {"arrays": {"path": str(given)}}
         return {"csv": {"path": str(given)} | ({} if label is None else {"label": label})}
     if not (isinstance(given, tuple) and len(given) == 2):
         raise UsageError(
             f"The '{role}' of transfer must be (inputs, labels), a path with label=, or a data part such as "
             f"{{'usps': {{}}}}. Got {type(given).__name__}."
         )
-    inputs, labels = given
-    if isinstance(inputs, pd.DataFrame):
-        return {"csv": {"name": role, **_kept_table(inputs, labels, role, folder)}}
-    arrays = {"inputs": np.asarray(inputs)} | ({} if labels is None else {"labels": np.asarray(labels)})
+    inputs, labels = _array(given[0], role), None if given[1] is None else _array(given[1], role)
+    if labels is not None and labels.shape != (len(inputs),):
+        got = f"{len(inputs)} inputs and labels of shape {list(labels.shape)}"
+        raise UsageError(f"The '{role}' of transfer must have one label for each input. Got {got}.")
+    kept = _kept_table if isinstance(inputs, pd.DataFrame) else _kept_arrays
+    return kept(inputs, labels, role, folder)
+
+
+def _array(values: Any, role: str) -> Any:
+    """As NumPy has it; a table stays one."""
+    if isinstance(values, pd.DataFrame):
+        return values.reset_index(drop=True).rename(columns=str)
+    try:
+        return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    except ValueError as error:
+        raise UsageError(f"The '{role}' of transfer must be arrays, tensors or a data frame: {error}") from error
+
+
+def _kept_arrays(inputs: np.ndarray, labels: np.ndarray | None, role: str, folder: Path) -> dict[str, Any]:
+    arrays, settings = {"inputs": inputs}, {}
+    if (
+        labels is not None and labels.dtype.kind == "O"
+    ):  # an .npz file holds no objects: numbers of classes, NaN for None
+        numbers, names = pd.factorize(labels, sort=True)
+        labels = np.where(numbers < 0, np.nan, numbers.astype(np.float64))
+        settings["classes"] = [str(name) for name in names]
+    if labels is not None:
+        arrays["labels"] = labels
+    if any(array.dtype.kind not in "biufU" for array in arrays.values()):
+        kinds = " and ".join(str(array.dtype) for array in arrays.values())
+        raise UsageError(f"The '{role}' of transfer must be arrays of numbers, labels also of texts. Got {kinds}.")
     path = _named(folder, role, [array.tobytes() for array in arrays.values()], ".npz")
     if not path.exists():
         with atomic_path(path) as temporary:
-            np.savez(temporary, **arrays)
-    return {"arrays": {"path": str(path), "name": role}}
+            np.savez(temporary, **arrays)  # type: ignore[arg-type]
+    return {"arrays": {"path": str(path), "name": role, **settings}}
 
 
-def _kept_table(inputs: pd.DataFrame, labels: Any, role: str, folder: Path) -> dict[str, str]:
-    table, column = inputs.reset_index(drop=True), "label"
+def _kept_table(inputs: pd.DataFrame, labels: np.ndarray | None, role: str, folder: Path) -> dict[str, Any]:
+    table, column, settings = inputs, "label", {}
     while column in table:
         column += "_"
-    settings = {}
     if labels is not None:
-        table = table.assign(**{column: np.asarray(labels)})
-        settings["label"] = column
+        table, settings = table.assign(**{column: labels}), {"label": column}
     path = _named(folder, role, [table.to_csv().encode()], ".parquet")
     if not path.exists():
         with atomic_path(path) as temporary:
-            table.to_parquet(temporary)
-    return {"path": str(path), **settings}
+            try:
+                table.to_parquet(temporary)
+            except (ValueError, TypeError) as error:  # pyarrow's own errors derive from these
+                raise UsageError(f"The table of the '{role}' of transfer cannot be kept: {error}") from error
+    return {"csv": {"path": str(path), "name": role, **settings}}
 
 
 def _named(folder: Path, role: str, content: list[bytes], ending: str) -> Path:

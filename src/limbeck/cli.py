@@ -4,21 +4,54 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+
+import limbeck
 
 __all__ = ["app", "main"]
 
+RESUMABLE = ("run", "gap", "label")
+"""The commands that go on where they were stopped."""
+
+
+class Commands(TyperGroup):
+    """Ctrl-C ends with a sentence: typer alone would end without one, and with another code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            again = ctx.invoked_subcommand in RESUMABLE
+            _fail("Stopped. The same command goes on from here." if again else "Stopped.", 1)
+
+
 app = typer.Typer(
     name="limbeck",
-    help="From a model that knows one domain to a small proven model in another.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. --debug anywhere shows the traceback of a failure.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"limbeck {limbeck.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show it.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """From a model that knows one domain to a small proven model in another."""
+
 
 Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change one value: a.b=c.", metavar="A.B=C")]
@@ -46,8 +79,8 @@ def run(
     )
     for folder in folders:
         _print_run(folder)
-    if len(folders) > 1 and (folders[0].parent / "report.html").exists():
-        print(f"overview: {folders[0].parent / 'report.html'}")
+    if len(folders) > 1:
+        _print_overview(folders[0].parent)
 
 
 @app.command()
@@ -91,7 +124,7 @@ def label(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs")
 def predict(
     run: RunFolder,
     data: Annotated[Path, typer.Argument(help="CSV or Parquet, .npy, .npz, or images, as the run's data were.")],
-    out: Annotated[Path | None, typer.Option(help="The CSV to write; standard output where not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The CSV to write, not standard output.", dir_okay=False)] = None,
     row: Annotated[str | None, typer.Option(help="Another row than the selected one.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the first.")] = None,
 ) -> None:
@@ -109,10 +142,17 @@ def predict(
 
 @app.command()
 def report(run: RunFolder) -> None:
-    """Write the report of a run anew."""
-    from limbeck.reports import write_report
+    """Write the report of a run anew, or the reports of all runs of a matrix."""
+    from limbeck.recipes import run_folders
+    from limbeck.reports import write_overview, write_report
 
-    print(write_report(run))
+    cells = run_folders(run)
+    if len(cells) > 1 or cells[:1] not in ([], [run]):
+        for cell in cells:
+            write_report(cell)
+        print(write_overview(run, [cell.name for cell in cells]))
+    else:
+        print(write_report(run))
 
 
 @app.command("list")
@@ -140,11 +180,14 @@ def show(
     what: Annotated[str, typer.Argument(help="A part, a shipped recipe, or a run folder.")],
 ) -> None:
     """A part's settings, a recipe's text, or a run's results."""
-    from limbeck.recipes import describe
+    from limbeck.recipes import describe, run_folders
 
-    if Path(what).is_dir():
-        _print_run(Path(what))
-    else:
+    folders = run_folders(Path(what))
+    for folder in folders:
+        _print_run(folder)
+    if folders and folders != [Path(what)]:
+        _print_overview(Path(what))
+    if not folders:
         print(describe(what))
 
 
@@ -164,13 +207,15 @@ def new(
     print(f"wrote {out}\nnext: limbeck check {out}, then limbeck run {out}")
 
 
+def _print_overview(folder: Path) -> None:
+    if (folder / "report.html").exists():
+        print(f"overview: {folder / 'report.html'}")
+
+
 def _print_run(folder: Path) -> None:
-    from limbeck.core import UsageError
     from limbeck.core.files import read_json
     from limbeck.reports import results_table
 
-    if not (folder / "recipe.yaml").exists():
-        raise UsageError(f"{folder} is no run folder: there is no recipe.yaml in it.")
     if (folder / "results.json").exists():
         results = read_json(folder / "results.json")
         _rich_print(results_table(results))
@@ -195,19 +240,17 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) != len(sys.argv) - 1
     try:
-        app(args=arguments)
-    except KeyboardInterrupt:
-        _fail("Stopped. The same command goes on from here.", 1)
+        app(args=arguments, prog_name="limbeck")
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         code = getattr(error, "exit_code", None)
         if code is None:
-            _fail(f"{type(error).__name__}: {error}\nThis is unexpected: --debug shows where it happened.", 1)
-        else:
-            _fail(str(error), code)
+            hint = "" if debug else "\nThis is unexpected: --debug shows where it happened."
+            _fail(f"{type(error).__name__}: {error}{hint}", 1)
+        _fail(str(error), code)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"limbeck: {message}", file=sys.stderr)
     sys.exit(code)

@@ -13,7 +13,7 @@ from typing import Any
 
 from limbeck.core.errors import RunError
 
-__all__ = ["atomic_path", "read_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "read_json", "write_json", "write_text", "writing"]
 
 _MENDS = {
     errno.ENOSPC: "The disk is full: free some space and start the same command again, it goes on from here.",
@@ -26,6 +26,18 @@ _MENDS = {
 
 
 @contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Errors of the disk inside the block become a `RunError` with the mend: full, read-only, closed to the user."""
+    try:
+        yield
+    except OSError as error:
+        mend = _MENDS.get(error.errno or 0)
+        if mend is None:
+            raise
+        raise RunError(f"Cannot write {path}: {error.strerror}. {mend}") from error
+
+
+@contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, moved onto it when the block ends well and removed otherwise.
 
@@ -34,20 +46,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        _flush(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _flush(path.parent)
-    except OSError as error:
-        mend = _MENDS.get(error.errno or 0)
-        if mend is None:
-            raise
-        raise RunError(f"Cannot write {path}: {error.strerror}. {mend}") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            _flush(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            _flush(path.parent)
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ class Term(nn.Module):
         self.on: Samples = on or objective.samples
         self.name = type(objective).__module__.rpartition(".")[2]
         self._check_samples()
-        self.factor = 1.0
+        self.factor = 1.0 if weight == "auto" else value_at(weight, 0.0)
         self.size: Tensor
         self.register_buffer("size", torch.full((), float("nan")))
 

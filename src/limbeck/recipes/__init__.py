@@ -1,6 +1,7 @@
 """Text → objects, all errors at once; and the stages that carry a recipe out."""
 
 from limbeck.recipes._describe import describe, recipe_summary
+from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
 from limbeck.recipes._predict import Student, load_student, predict_file
@@ -19,6 +20,7 @@ __all__ = [
     "predict_file",
     "read_domain",
     "recipe_summary",
+    "run_folders",
     "run_recipe",
     "shipped_recipes",
     "write_new",

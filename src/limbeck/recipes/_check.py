@@ -107,9 +107,7 @@ def _check_start(plan: Plan, name: str, row: Row | None, faults: Faults) -> None
         faults.add(path, f"A row that starts from the teacher {start!r} has its network: leave out 'student'.")
 
 
-def _check_taught(
-    plan: Plan, name: str, row: Row, teachers: Mapping[str, TeacherPlan | None], faults: Faults
-) -> None:
+def _check_taught(plan: Plan, name: str, row: Row, teachers: Mapping[str, TeacherPlan | None], faults: Faults) -> None:
     path, known = f"rows.{name}", plan.names("teachers")
     if row.teacher is not None and row.teacher not in known:
         faults.add(path, f"There is no teacher {row.teacher!r}. {did_you_mean(row.teacher, known)}")

@@ -92,7 +92,7 @@ def _remember(context: Context, prints: dict[str, str]) -> None:
         if changed:
             raise UsageError(
                 f"The data of the {' and the '.join(changed)} changed since {context.folder} was begun. Choose another "
-                "--name, or start anew with --fresh."
+                "name, or start anew: --fresh, in Python fresh=True."
             )
         return
     write_json(context.folder / "preprocessing.json", context.preprocessing.state())

@@ -95,7 +95,7 @@ def claim(folder: Path, resolved: Mapping[str, Any]) -> None:
             shown = "\n".join(f"  - {line}" for line in differences[:8])
             shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""
             raise UsageError(
-                f"{folder} belongs to another recipe:\n{shown}\nChoose another --name, or start anew with --fresh."
+                f"{folder} belongs to another recipe:\n{shown}\nChoose another name, or start anew: --fresh, in Python fresh=True."
             )
         return
     write_text(path, text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from limbeck.core import UsageError, did_you_mean
 from limbeck.core.files import write_text
 from limbeck.data import Raw, prepare, read_table
 from limbeck.recipes._load import load_plans
+from limbeck.recipes._yaml import read_yaml
 
 __all__ = ["write_new"]
 
 _LABEL_NAMES = ("label", "target", "class", "y", "outcome", "diagnosis", "response", "result")
+FEWEST = 20
 _STEPS = 1500
 """About so many steps are enough for a table; epochs are chosen for them."""
 
@@ -31,8 +34,13 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     """
     if out.exists():
         raise UsageError(f"{out} exists. Name another file with --out.")
-    column, near, far = _domain(domain, target)
+    column, near, far = _domain(domain, source, target)
     frames = [_rows(source, column, near), _rows(target or source, column, far)]
+    for frame, name in zip(frames, (near or source, far or target), strict=True):
+        if 0 < len(frame) < FEWEST:
+            raise UsageError(
+                f"{name} has {len(frame)} rows, too few to train, choose and test with: {FEWEST} at least."
+            )
     label, guessed = (label, False) if label else (_guess(frames[0]), True)
     labels_known = _has_label(frames[1], label)
     drop = _ids(frames[0], label)
@@ -43,11 +51,11 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     values = {
         "source": settings[0],
         "target": settings[1],
-        "source_name": near or source.stem,
-        "target_name": far or (target or source).stem,
+        "source_name": _in_one_line(near or source.stem),
+        "target_name": _in_one_line(far or (target or source).stem),
         "source_rows": len(frames[0]),
         "target_rows": len(frames[1]),
-        "file": out,
+        "file": _in_one_line(shlex.quote(str(out))),
         "labels_known": labels_known,
         "labelled": 0,
         **_sizes(len(frames[0]), len(frames[1])),
@@ -62,24 +70,29 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     return [*first, *notes]
 
 
-def _domain(domain: str | None, target: Path | None) -> tuple[str | None, str | None, str | None]:
+def _domain(domain: str | None, source: Path, target: Path | None) -> tuple[str | None, str | None, str | None]:
+    """The column that tells the domains apart and its two values; None where there are two files."""
+    if (domain is None) == (target is None):
+        got = "neither" if domain is None else "both"
+        raise UsageError(f"Name a second file, or --domain COLUMN:SOURCE:TARGET for one file. Got {got} of them.")
     if domain is None:
-        if target is None:
-            raise UsageError("Name a second file for the target, or --domain COLUMN:SOURCE:TARGET for one file.")
+        if target is not None and source.resolve() == target.resolve():
+            raise UsageError(f"The source and the target are both {source}: --domain COLUMN:SOURCE:TARGET divides it.")
         return None, None, None
-    parts = domain.split(":")
-    if len(parts) != 3:
-        raise UsageError(f"--domain must be COLUMN:SOURCE:TARGET. Got {domain!r}.")
-    return parts[0], parts[1], parts[2]
+    names = list(map(str, read_table(source).columns))
+    column = max((name for name in names if domain.startswith(f"{name}:")), key=len, default=None)
+    values = domain[len(column or "") + 1 :].split(":")
+    if column is None and domain.count(":") == 2:
+        column = domain.partition(":")[0]
+        raise UsageError(f"{source} has no column {column!r}. {did_you_mean(column, names)}")
+    if column is None or len(values) != 2 or values[0] == values[1]:
+        raise UsageError(f"--domain must be COLUMN:SOURCE:TARGET, two different values of it. Got {domain!r}.")
+    return column, values[0], values[1]
 
 
 def _rows(path: Path, column: str | None, value: str | None) -> pd.DataFrame:
     frame = read_table(path)
-    if column is None:
-        return frame
-    if column not in frame:
-        raise UsageError(f"{path} has no column {column!r}. {did_you_mean(column, map(str, frame.columns))}")
-    return frame[frame[column].astype(str) == value]
+    return frame if column is None else frame[frame[column].astype(str).isin([value, f"{value}.0"])]
 
 
 def _guess(frame: pd.DataFrame) -> str:
@@ -148,7 +161,12 @@ def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def _classes(raw: Raw) -> set[str]:
-    return set(raw.classes or ())
+    return set() if raw.labels is None else set(raw.classes or raw.labels[~pd.isna(raw.labels)])
+
+
+def _in_one_line(text: str) -> str:
+    """Without the breaks that would end a comment."""
+    return " ".join(text.split())
 
 
 def _render(values: dict[str, Any]) -> str:
@@ -160,6 +178,4 @@ def _render(values: dict[str, Any]) -> str:
 
 
 def _content(text: str) -> Any:
-    import yaml
-
-    return yaml.safe_load(text)
+    return read_yaml(text, "the new recipe")

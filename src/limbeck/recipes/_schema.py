@@ -20,7 +20,7 @@ from limbeck.recipes._nodes import FaultyNode, ListNode, MapNode, Node, ObjectNo
 from limbeck.recipes._rooms import Room, part_class, part_names, room_of
 from limbeck.recipes._wording import expected, got
 
-__all__ = ["Faults", "parse"]
+__all__ = ["Faults", "parse", "settings_of"]
 
 
 class Faults(list[str]):
@@ -160,34 +160,34 @@ def _arguments(
     kind: type, settings: Any, name: str, path: str, faults: Faults, skip: str | None = None
 ) -> dict[str, Node]:
     settings = {} if settings is None else settings
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    signature = inspect.signature(kind).parameters
-    parameters = {key: p for key, p in signature.items() if key != skip and p.kind not in variadic}
+    parameters = {key: both for key, both in settings_of(kind).items() if key != skip}
     if not isinstance(settings, Mapping):
         fault = faults.add(path, f"The settings of {name} must be a mapping. Got {settings!r}.")
         return dict.fromkeys(parameters, fault)
-    hints = _hints(kind)
     for key in settings:
         if key not in parameters:
             faults.add(path, f"{name} has no setting {key!r}. {did_you_mean(str(key), parameters)}")
     nodes: dict[str, Node] = {}
-    for key, parameter in parameters.items():
+    for key, (hint, default) in parameters.items():
         if key in settings:
-            nodes[key] = parse(hints.get(key, Any), settings[key], f"{path}.{key}" if path else key, name, faults)
-        elif parameter.default is inspect.Parameter.empty:
+            nodes[key] = parse(hint, settings[key], f"{path}.{key}" if path else key, name, faults)
+        elif default is inspect.Parameter.empty:
             nodes[key] = faults.add(path, f"{name} needs {key!r}.")
         else:
-            nodes[key] = ValueNode(_default(kind, key, parameter))
+            nodes[key] = ValueNode(default)
     return nodes
 
 
-def _default(kind: type, key: str, parameter: inspect.Parameter) -> Any:
-    """The default value; a dataclass field's factory is called."""
+def settings_of(kind: type) -> dict[str, tuple[Any, Any]]:
+    """The hint and the default of each setting, `inspect.Parameter.empty` for one that is required."""
+    hints = _hints(kind)
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = [p for p in inspect.signature(kind).parameters.values() if p.kind not in variadic]
+    defaults = {parameter.name: parameter.default for parameter in parameters}
     if dataclasses.is_dataclass(kind):
-        field = next(field for field in dataclasses.fields(kind) if field.name == key)
-        if field.default_factory is not dataclasses.MISSING:
-            return field.default_factory()
-    return parameter.default
+        made = {f.name: f.default_factory for f in dataclasses.fields(kind)}
+        defaults |= {name: factory() for name, factory in made.items() if factory is not dataclasses.MISSING}
+    return {parameter.name: (hints.get(parameter.name, Any), defaults[parameter.name]) for parameter in parameters}
 
 
 def _union(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
@@ -202,7 +202,8 @@ def _union(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node
     node = _plain(Union[tuple(plain)], value, path, owner, plain_faults) if plain else None  # noqa: UP007 - runtime
     if node is not None and not plain_faults and not isinstance(value, Mapping):
         return node
-    if isinstance(value, Mapping | list | tuple) or plain in ([], [type(None)]):
+    given = any(isinstance(arm, type) and isinstance(value, arm) for arm in rich)
+    if given or isinstance(value, Mapping | list | tuple) or plain in ([], [type(None)]):
         return parse(rich[0], value, path, owner, faults)
     faults.extend(plain_faults)
     return FaultyNode()

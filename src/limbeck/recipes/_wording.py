@@ -10,7 +10,25 @@ from pydantic import ValidationError
 
 from limbeck.core import did_you_mean
 
-__all__ = ["expected", "got"]
+__all__ = ["KINDS", "LIMITS", "expected", "got"]
+
+
+LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "a text",
+    "str": "a text",
+    "list": "a list",
+    "tuple": "a list",
+    "sequence": "a list",
+    "dict": "a mapping",
+    "path": "a path",
+    "none": "null",
+    "nonetype": "null",
+}
+"""Types and pydantic's names of them, as a reader says them."""
 
 
 def expected(error: ValidationError, hint: Any, value: Any) -> str:
@@ -18,15 +36,15 @@ def expected(error: ValidationError, hint: Any, value: Any) -> str:
     phrases: list[str] = []
     for fault in error.errors():
         context = fault.get("ctx", {})
-        limits = [f"{symbol} {context[key]:g}" for key, symbol in _LIMITS.items() if key in context]
+        limits = [f"{symbol} {context[key]:g}" for key, symbol in LIMITS.items() if key in context]
         if limits:
             phrases.append(" and ".join(limits))
         elif fault["type"] == "is_instance_of":
-            phrases.append(_KINDS.get(context["class"].lower(), f"a {context['class']}"))
+            phrases.append(KINDS.get(context["class"].lower(), f"a {context['class']}"))
         elif fault["type"] == "literal_error":
             phrases.append(_choices(hint, value))
         else:
-            phrases.append(_KINDS.get(fault["type"].partition("_")[0], fault["msg"].lower()))
+            phrases.append(KINDS.get(fault["type"].partition("_")[0], fault["msg"].lower()))
     return " or ".join(dict.fromkeys(phrases))
 
 
@@ -37,21 +55,6 @@ def got(error: ValidationError, value: Any) -> str:
         if (isinstance(item, list | tuple) and isinstance(key, int)) or (isinstance(item, Mapping) and key in item):
             item, place = item[key], f"{place}[{key!r}]"  # type: ignore[index]
     return f"Got {item!r}{place and f' at {place}'}."
-
-
-_LIMITS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "a text",
-    "list": "a list",
-    "tuple": "a list",
-    "sequence": "a list",
-    "dict": "a mapping",
-    "path": "a path",
-    "none": "null",
-}
 
 
 def _choices(hint: Any, value: Any) -> str:

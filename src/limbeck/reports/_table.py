@@ -83,9 +83,9 @@ def key_figures(run: Run) -> list[KeyFigure]:
         figures.append(KeyFigure(label, value + run.measure.unit, run.teacher["title"]))
     if row is not None:
         figures += [_size(row, run.teacher), _time(row, run.teacher)]
-    k = run.results["labelled_per_class"]
+    k = (row or run.results)["labelled_per_class"]
     unit = "target labels per class" if run.results["task"]["kind"] == "classification" else "target labels"
-    figures.append(KeyFigure(unit, str(k), "seen by training" if k else "training saw none"))
+    figures.append(KeyFigure(unit, str(k), "seen by its training" if k else "its training saw none"))
     return figures
 
 

@@ -75,7 +75,8 @@ class NetworkTeacher(Teacher):
         self.observed.eval()
         outputs = self.observed(inputs)
         gain, shift = self.units
-        return Knowledge(outputs.logits.float() * gain + shift, {name: value.float() for name, value in outputs.features.items()})
+        features = {name: value.float() for name, value in outputs.features.items()}
+        return Knowledge(outputs.logits.float() * gain + shift, features)
 
     def fingerprint(self) -> str:
         own = f"{type(self.network).__module__}:{type(self.network).__name__}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from limbeck.core.files import write_text
+from limbeck.core.files import write_text, writing
 from limbeck.trackers import Tracker
 
 __all__ = ["Jsonl"]
@@ -28,13 +28,16 @@ class Jsonl(Tracker):
         path = folder / self.name
         kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= step]
         write_text(path, "".join(kept))
-        self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
+        with writing(path):
+            self._file: IO[str] = path.open("a", encoding="utf-8", buffering=1)
 
     def log(self, values: Mapping[str, float | int | str], step: int) -> None:
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        with writing(self._file.name):
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
 
     def close(self) -> None:
-        self._file.close()
+        with writing(self._file.name):  # closing writes what could not be written before
+            self._file.close()
 
 
 def _whole_lines(path: Path) -> list[str]:

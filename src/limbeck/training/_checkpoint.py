@@ -48,5 +48,7 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, Any], dict[str, Any
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return Progress(**state["progress"]), state["method"], state["optimisers"]
-    except Exception as error:  # any damage: say which file, and what to do
-        raise RunError(f"The checkpoint {path} cannot be read ({error}). Remove it to train this row anew.") from error
+    except Exception as error:  # any damage: which file, and what to do; torch's own advice is to trust the file
+        raise RunError(
+            f"The checkpoint {path} cannot be read ({type(error).__name__}). Remove it to train this row anew."
+        ) from error

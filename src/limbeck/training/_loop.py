@@ -261,7 +261,8 @@ class _Loop:
             "validators": {name: values[progress.chosen] for name, values in progress.scores.items()},
         }
         write_json(job.folder / "done.json", done)
-        self.checkpoint.unlink(missing_ok=True)
+        for path in (self.checkpoint, *job.folder.glob(f".{self.checkpoint.name}.*")):  # a kill may leave half a one
+            path.unlink(missing_ok=True)
         return done
 
 

@@ -23,7 +23,7 @@ def make_optimiser(groups: list[dict[str, Any]], settings: Training) -> Optimize
     """The recipe's optimiser over `groups` of {"params", "scale"}, fused where torch has it."""
     kind = _CLASSES[settings.optimiser]
     known = inspect.signature(kind).parameters
-    wanted = {
+    wanted: dict[str, Any] = {
         "lr": settings.learning_rate,
         "weight_decay": settings.weight_decay,
         "momentum": settings.momentum,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from limbeck.core import UsageError
 from limbeck.core.files import atomic_path, read_json
-from limbeck.recipes import Student, load_plans, load_student, read_domain, run_recipe
+from limbeck.recipes import Student, check_name, load_plans, load_student, read_domain, run_recipe
 
 Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | Sequence[Any] | None]
 Source = Samples | str | Path | Mapping[str, Any]
@@ -85,6 +85,9 @@ def transfer(
         raise UsageError(
             f"The 'label' of transfer names a column of a file, and neither domain is a path. Got {label!r}."
         )
+    if "matrix" in settings:
+        raise UsageError("transfer is for one pair of domains. Write a recipe for a matrix, and run that.")
+    check_name(name, "the run")
     folder = Path(runs) / name
     recipe = {
         "name": name,
@@ -116,9 +119,11 @@ def _data(given: Source, role: str, label: str | None, folder: Path) -> Any:
             f"{{'usps': {{}}}}. Got {type(given).__name__}."
         )
     inputs, labels = _array(given[0], role), None if given[1] is None else _array(given[1], role)
-    if labels is not None and labels.shape != (len(inputs),):
-        got = f"{len(inputs)} inputs and labels of shape {list(labels.shape)}"
-        raise UsageError(f"The '{role}' of transfer must have one label for each input. Got {got}.")
+    if inputs.ndim < 2 or (labels is not None and labels.shape != inputs.shape[:1]):
+        shapes = [None if values is None else list(values.shape) for values in (inputs, labels)]
+        raise UsageError(
+            f"The '{role}' of transfer must be inputs [n, …] with labels [n] or None. Got shapes {shapes}."
+        )
     kept = _kept_table if isinstance(inputs, pd.DataFrame) else _kept_arrays
     return kept(inputs, labels, role, folder)
 
@@ -134,23 +139,30 @@ def _array(values: Any, role: str) -> Any:
 
 
 def _kept_arrays(inputs: np.ndarray, labels: np.ndarray | None, role: str, folder: Path) -> dict[str, Any]:
-    arrays, settings = {"inputs": inputs}, {}
-    if (
-        labels is not None and labels.dtype.kind == "O"
-    ):  # an .npz file holds no objects: numbers of classes, NaN for None
-        numbers, names = pd.factorize(labels, sort=True)
-        labels = np.where(numbers < 0, np.nan, numbers.astype(np.float64))
-        settings["classes"] = [str(name) for name in names]
+    arrays: dict[str, np.ndarray] = {"inputs": inputs}
+    settings: dict[str, Any] = {}
     if labels is not None:
-        arrays["labels"] = labels
+        arrays["labels"], settings = _without_objects(labels)
     if any(array.dtype.kind not in "biufU" for array in arrays.values()):
         kinds = " and ".join(str(array.dtype) for array in arrays.values())
         raise UsageError(f"The '{role}' of transfer must be arrays of numbers, labels also of texts. Got {kinds}.")
-    path = _named(folder, role, [array.tobytes() for array in arrays.values()], ".npz")
+    content = [part for array in arrays.values() for part in (f"{array.dtype}{array.shape}".encode(), array.tobytes())]
+    path = _named(folder, role, content, ".npz")
     if not path.exists():
         with atomic_path(path) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
     return {"arrays": {"path": str(path), "name": role, **settings}}
+
+
+def _without_objects(labels: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Labels as a file holds them, where None is NaN; names beside a None become numbers of `classes`."""
+    if labels.dtype.kind != "O":
+        return labels, {}
+    values = pd.to_numeric(pd.Series(labels), errors="coerce").to_numpy(np.float64)
+    if (np.isnan(values) == pd.isna(labels)).all():
+        return values, {}
+    numbers, names = pd.factorize(labels, sort=True)
+    return np.where(numbers < 0, np.nan, numbers), {"classes": [str(name) for name in names]}
 
 
 def _kept_table(inputs: pd.DataFrame, labels: np.ndarray | None, role: str, folder: Path) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,7 +53,7 @@ def test_a_column_that_the_target_lacks_gives_the_same_as_an_empty_one() -> None
     frame = pd.DataFrame({"b": [1, 2, 3], "city": ["k", "l", "m"]})
     assert (preprocessing.transform(frame).numpy() == empty).all()
     assert np.isfinite(empty).all() and (empty[:, 1:3] == 0).all()
-    assert preprocessing.differences(frame) == [
+    assert preprocessing.meet(frame) == [
         "Column 'a' is not here: its values count as missing.",
         "Column 'ward' is not here: its values count as missing.",
         "Column 'city' is not in the source and not used.",
@@ -89,7 +91,7 @@ def test_columns_of_no_use_are_left_out_and_named() -> None:
         "Column 'empty' is not used: it is empty on the source.",
         "Column 'identity' is not used: its text differs in nearly every row.",
     ]
-    assert preprocessing.differences(pd.DataFrame({"a": [1.0], "same": [2]})) == []
+    assert preprocessing.meet(pd.DataFrame({"a": [1.0], "same": [2]})) == []
     with pytest.raises(UsageError, match=r"no column to learn from. Column 'same'"):
         fitted(same=[1, 1])
 
@@ -148,3 +150,17 @@ def test_read_wants_every_column_and_no_label(tmp_path) -> None:
     path.write_text("wards,größe\nx,1\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"lacks 'ward', which the student reads. Did you mean 'wards'"):
         preprocessing.read(path)
+
+
+def test_read_does_not_ask_for_a_column_that_the_target_lacked(tmp_path) -> None:
+    preprocessing = fitted(age=np.arange(9.0), ward=list("xyz") * 3)
+    assert preprocessing.meet(pd.DataFrame({"age": [1.0]})) == [
+        "Column 'ward' is not here: its values count as missing."
+    ]
+    restored = TablePreprocessing.from_state(json.loads(json.dumps(preprocessing.state())))
+    (tmp_path / "new.csv").write_text("age\n3\n", encoding="utf-8")
+    frame = restored.read(tmp_path / "new.csv")
+    assert (restored.transform(frame) == preprocessing.transform(pd.DataFrame({"age": [3.0]}))).all()
+    (tmp_path / "new.csv").write_text("ward\nx\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="lacks 'age'"):
+        restored.read(tmp_path / "new.csv")

@@ -53,7 +53,7 @@ def test_a_gain_is_told_with_its_interval_and_the_gap_it_closes():
     assert verdict(_results(TEACHER, ALONE, DISTILLED, ADAPTED, BOUND)) == (
         "distilled reaches 88.0 ± 1.0 % accuracy on photo, alone 80.0 ± 1.0 %: a significant gain (+8.0 points; "
         "95 % interval +6.0 points to +10.0 points, p = 0.0002). That closes 80 % of the gap to the upper bound "
-        "supervised (90.0 ± 1.0 %). distilled was chosen without target labels, by information maximisation; "
+        "(90.0 ± 1.0 %). distilled was chosen without target labels, by information maximisation; "
         "on the test split adapted scored best (89.0 ± 1.0 %)."
     )
 
@@ -105,7 +105,7 @@ def test_of_regression_errors_lower_is_a_gain():
     bound = _row("supervised", "upper_bound", 2.0, None, _versus(-2.0), std=0.1, metric="rmse")
     assert verdict(_results(alone, distilled, other, bound, metric="rmse")) == (
         "distilled reaches 3 ± 0.1 RMSE on photo, alone 4 ± 0.1: a significant gain (+1; 95 % interval +0.5 to +1.5, "
-        "p = 0.0002). That closes 50 % of the gap to the upper bound supervised (2 ± 0.1). distilled was chosen "
+        "p = 0.0002). That closes 50 % of the gap to the upper bound (2 ± 0.1). distilled was chosen "
         "without target labels, by information maximisation; on the test split it scored best too."
     )
 

@@ -130,7 +130,7 @@ def test_a_damaged_shard_is_named_with_the_mend(damage: str, tmp_path: Path) -> 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     folder = label_domain(tmp_path, Counting(), INPUTS, LAYERS).folder
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(RunError, match="manifest.json is damaged"):
+    with pytest.raises(RunError, match=r"manifest\.json is damaged"):
         Store.open(folder)
 
 

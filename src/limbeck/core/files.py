@@ -22,6 +22,7 @@ _MENDS = {
     errno.EACCES: "There is no permission to write there: name another folder with --runs.",
     errno.EPERM: "There is no permission to write there: name another folder with --runs.",
     errno.ENOTDIR: "A part of the path is a file: name another folder with --runs.",
+    errno.EEXIST: "A part of the path is a file: name another folder with --runs.",
 }
 
 

@@ -63,6 +63,18 @@ class Preprocessing(ABC):
     def read(self, path: Path) -> Inputs:
         """Raw inputs from a file of the user's, for `limbeck predict`."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What was left out or decided while fitting, in sentences."""
+        return []
+
+    def meet(self, inputs: Inputs) -> list[str]:
+        """Look at the target's inputs once: how they differ from the source's, in sentences.
+
+        It may remember what new files from there will lack, and never changes what was fitted.
+        """
+        return []
+
 
 class Data(ABC):
     """The base of the room: reads one domain and says how its inputs are prepared."""

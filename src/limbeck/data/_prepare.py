@@ -181,7 +181,5 @@ def _domain(
 ) -> Domain:
     with _owner(raw):
         inputs = fitted.transform(raw.inputs)
-    notes = raw.notes
-    if isinstance(fitted, TablePreprocessing) and isinstance(raw.inputs, pd.DataFrame):
-        notes += tuple(fitted.notes if role == "source" else fitted.differences(raw.inputs))
+        notes = (*raw.notes, *(fitted.notes if role == "source" else fitted.meet(raw.inputs)))
     return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes)

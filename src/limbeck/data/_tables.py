@@ -67,6 +67,7 @@ class TablePreprocessing(Preprocessing):
     def __init__(self) -> None:
         self.columns: list[Column] = []
         self.unused: dict[str, str] = {}
+        self.lacking: list[str] = []
 
     def fit(self, inputs: Inputs) -> Self:
         frame = _checked(inputs)
@@ -95,35 +96,39 @@ class TablePreprocessing(Preprocessing):
         """The source's columns that are not used, and why, in sentences."""
         return [f"Column {name!r} is not used: {reason}." for name, reason in self.unused.items()]
 
-    def differences(self, frame: pd.DataFrame) -> list[str]:
-        """How the columns of a target differ from the source's, in sentences."""
+    def meet(self, inputs: Inputs) -> list[str]:
+        """How the columns of the target differ; those that it lacks are not asked for in `read`."""
+        frame = _checked(inputs)
         names = [column.name for column in self.columns]
-        notes = [f"Column {name!r} is not here: its values count as missing." for name in names if name not in frame]
+        self.lacking = [name for name in names if name not in frame]
+        notes = [f"Column {name!r} is not here: its values count as missing." for name in self.lacking]
         extra = [name for name in map(str, frame.columns) if name not in {*names, *self.unused}]
         return notes + [f"Column {name!r} is not in the source and not used." for name in extra]
 
     def state(self) -> dict[str, Any]:
         columns = [{**asdict(column), "levels": list(column.levels)} for column in self.columns]
-        return {"kind": "table", "columns": columns, "unused": dict(self.unused)}
+        return {"kind": "table", "columns": columns, "unused": dict(self.unused), "lacking": list(self.lacking)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         made = cls()
         made.columns = [Column(**{**column, "levels": tuple(column["levels"])}) for column in state["columns"]]
         made.unused = dict(state["unused"])
+        made.lacking = list(state["lacking"])
         return made
 
     def read(self, path: Path) -> pd.DataFrame:
         """The columns that were learnt, from a CSV or Parquet file; others are ignored, a label too.
 
-        `UsageError` where one is not there: here a missing column is a slip, not a property of a domain.
+        `UsageError` where one is not there: a missing column is a slip, but for those that the target lacked.
         """
         frame = read_table(path)
-        absent = [column.name for column in self.columns if column.name not in frame]
+        known = [column.name for column in self.columns if column.name in frame]
+        absent = [column.name for column in self.columns if column.name not in {*known, *self.lacking}]
         if absent:
             hint = did_you_mean(absent[0], map(str, frame.columns))
             raise UsageError(f"{path} lacks {', '.join(map(repr, absent))}, which the student reads. {hint}")
-        return frame[[column.name for column in self.columns]]
+        return frame[known]
 
 
 def as_text(values: pd.Series) -> pd.Series:

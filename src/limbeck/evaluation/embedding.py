@@ -17,7 +17,7 @@ COMPONENTS = 50
 FEWEST = 10
 """Below so many points there are no neighbourhoods for t-SNE to keep: two principal components are shown."""
 
-Space = tuple[str, Float[Tensor, "n d"], Float[Tensor, "m d"]]
+Space = tuple[str, Float[Tensor, "n _"], Float[Tensor, "m _"]]
 
 
 def embed(

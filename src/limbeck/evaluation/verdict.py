@@ -102,7 +102,7 @@ def _closed(results: Json, gain: float) -> str:
         return ""
     bound = _best(results, bounds)
     gap = bound["versus_baseline"]["difference"] * (1 if results["higher_is_better"] else -1)
-    named = f"{bound['title']} ({_amount(results, bound)})"
+    named = f"({_amount(results, bound)})" if len(bounds) == 1 else f"{bound['title']} ({_amount(results, bound)})"
     if gap <= 0:
         return f" The upper bound {named} is not above the baseline, so there was no gap to close."
     if gain >= gap:
@@ -141,7 +141,8 @@ def _amount(results: Json, row: Json, where: str = "target") -> str:
 
 
 def _change(results: Json, value: float) -> str:
-    shown = f"{value:+.3g}" if results["metric"] == "rmse" else f"{100 * value:+.1f} points"
+    # Adding 0 turns a rounded −0 into +0.
+    shown = f"{value + 0.0:+.3g}" if results["metric"] == "rmse" else f"{round(100 * value, 1) + 0.0:+.1f} points"
     return shown.replace("-", "\N{MINUS SIGN}")
 
 

@@ -1,5 +1,6 @@
 """Text → objects, all errors at once; and the stages that carry a recipe out."""
 
+from limbeck.recipes._check import check_name
 from limbeck.recipes._describe import describe, recipe_summary
 from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
@@ -12,6 +13,7 @@ __all__ = [
     "ROOMS",
     "STAGES",
     "Student",
+    "check_name",
     "describe",
     "load_plans",
     "load_student",

@@ -9,7 +9,7 @@ from typing import Any
 from limbeck.core import UsageError, did_you_mean
 from limbeck.evaluation import VALIDATORS
 from limbeck.methods import Method
-from limbeck.objectives import Objective, Term
+from limbeck.objectives import Objective
 from limbeck.recipes._nodes import FaultyNode, KnownFaultError, Node, ObjectNode
 from limbeck.recipes._plan import Plan, Row, TeacherPlan
 from limbeck.recipes._schema import Faults, parse
@@ -46,13 +46,13 @@ def check_plan(plan: Plan, faults: Faults) -> None:
         _check_training(plan.teachers[name], faults)
         if teacher is not None and teacher.method is not None:
             _check_own_method(f"teachers.{name}", teacher.method, faults)
-            _check_labels(f"teachers.{name}", teacher.method, split, faults)
+            _check_labelled(f"teachers.{name}", teacher.method, split, faults)
     for name, row in rows.items():
         _check_training(plan.rows[name], faults)
         _check_start(plan, name, row, faults)
         if row is not None:
             _check_taught(plan, name, row, teachers, faults)
-            _check_labels(f"rows.{name}", row.method, split, faults)
+            _check_labelled(f"rows.{name}", row.method, split, faults)
     _check_comparison(plan, rows, faults)
     _check_validators(plan, faults)
 
@@ -128,21 +128,12 @@ def _check_taught(plan: Plan, name: str, row: Row, teachers: Mapping[str, Teache
         )
 
 
-def _check_labels(path: str, method: Method, split: Any, faults: Faults) -> None:
-    """Labels that a method reads must be those of the source, or declared."""
+def _check_labelled(path: str, method: Method, split: Any, faults: Faults) -> None:
     if split is not None and split.labelled == 0 and "labelled" in method.reads():
         faults.add(
             path,
             "It learns from labelled target samples: set 'split.labelled' to how many per class you have. Got 0.",
         )
-    for term in (module for module in method.modules() if isinstance(module, Term)):
-        sealed = term.on == "target" or (term.on == "both" and term.objective.samples != "both")
-        if "labels" in term.objective.needs and sealed:
-            faults.add(
-                path,
-                f"The 'on' of {term.name} must be source or labelled: it reads labels, and the target's are sealed. "
-                f"Got {term.on!r}.",
-            )
 
 
 def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults) -> None:

@@ -79,9 +79,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(
-                f"Another limbeck is at work in {folder}. Wait for it, or choose another --name."
-            ) from error
+            raise UsageError(f"Another limbeck is at work in {folder}. Wait for it, or choose another name.") from error
         yield
 
 
@@ -95,7 +93,8 @@ def claim(folder: Path, resolved: Mapping[str, Any]) -> None:
             shown = "\n".join(f"  - {line}" for line in differences[:8])
             shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""
             raise UsageError(
-                f"{folder} belongs to another recipe:\n{shown}\nChoose another name, or start anew: --fresh, in Python fresh=True."
+                f"{folder} belongs to another recipe:\n{shown}\n"
+                "Choose another name, or start anew: --fresh, in Python fresh=True."
             )
         return
     write_text(path, text)

@@ -39,7 +39,7 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     for frame, name in zip(frames, (near or source, far or target), strict=True):
         if 0 < len(frame) < FEWEST:
             raise UsageError(
-                f"{name} has {len(frame)} rows, too few to train, choose and test with: {FEWEST} at least."
+                f"{name} has {len(frame)} rows, and {FEWEST} are the fewest to train, choose and test with."
             )
     label, guessed = (label, False) if label else (_guess(frames[0]), True)
     labels_known = _has_label(frames[1], label)

@@ -166,7 +166,8 @@ def _arguments(
         return dict.fromkeys(parameters, fault)
     for key in settings:
         if key not in parameters:
-            faults.add(path, f"{name} has no setting {key!r}. {did_you_mean(str(key), parameters)}")
+            hint = _home(str(key), parameters) or did_you_mean(str(key), parameters)
+            faults.add(path, f"{name} has no setting {key!r}. {hint}")
     nodes: dict[str, Node] = {}
     for key, (hint, default) in parameters.items():
         if key in settings:
@@ -176,6 +177,14 @@ def _arguments(
         else:
             nodes[key] = ValueNode(default)
     return nodes
+
+
+def _home(key: str, parameters: Mapping[str, tuple[Any, Any]]) -> str:
+    """Where a misplaced key belongs, one level below; nothing where it belongs nowhere."""
+    for name, (hint, _) in parameters.items():
+        if dataclasses.is_dataclass(hint) and key in settings_of(hint):  # type: ignore[arg-type]
+            return f"Write it under {name!r}."
+    return ""
 
 
 def settings_of(kind: type) -> dict[str, tuple[Any, Any]]:

@@ -50,11 +50,17 @@ def expected(error: ValidationError, hint: Any, value: Any) -> str:
 
 def got(error: ValidationError, value: Any) -> str:
     """What came; of a list or mapping, the item that is wrong."""
-    item, place = value, ""
-    for key in error.errors()[0]["loc"]:
-        if (isinstance(item, list | tuple) and isinstance(key, int)) or (isinstance(item, Mapping) and key in item):
-            item, place = item[key], f"{place}[{key!r}]"  # type: ignore[index]
+    item, place = max((_inside(value, fault["loc"]) for fault in error.errors()), key=lambda found: len(found[1]))
     return f"Got {item!r}{place and f' at {place}'}."
+
+
+def _inside(value: Any, location: tuple[int | str, ...]) -> tuple[Any, str]:
+    """The item at pydantic's location, which names the arms of a union too, and its place in words."""
+    place = ""
+    for key in location:
+        if (isinstance(value, list | tuple) and isinstance(key, int)) or (isinstance(value, Mapping) and key in value):
+            value, place = value[key], f"{place}[{key!r}]"  # type: ignore[index]
+    return value, place
 
 
 def _choices(hint: Any, value: Any) -> str:

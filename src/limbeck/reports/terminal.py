@@ -17,7 +17,9 @@ def results_table(results: dict[str, Any]) -> Table:
 
     metric = results["metric"]
     share = results["task"]["kind"] == "classification"
-    table = Table(title=f"{results['source']} → {results['target']}, {len(results['seeds'])} seeds", box=box.SIMPLE)
+    count = len(results["seeds"])
+    seeds = "1 seed" if count == 1 else f"{count} seeds, mean ± std"
+    table = Table(title=f"{results['source']} → {results['target']}, {seeds}", box=box.SIMPLE)
     table.add_column("row")
     table.add_column("k", justify="right")
     table.add_column(f"target {metric.replace('_', ' ')}", justify="right")
@@ -25,11 +27,11 @@ def results_table(results: dict[str, Any]) -> Table:
     table.add_column("parameters", justify="right")
     table.add_column("ms", justify="right")
     for row in results["rows"]:
-        mark = " (upper bound)" if row["kind"] == "upper_bound" else ""
+        mark = " (upper bound)" if row["kind"] == "upper_bound" and "upper bound" not in row["title"] else ""
         table.add_row(
-            f"{row['title'] or row['name']}{mark}",
+            f"{row['title']}{mark}",
             "all" if row["kind"] == "upper_bound" else str(row["labelled_per_class"] or ""),
-            _spread(row["target"], metric, share),
+            _spread(row["target"], metric, share, count),
             _difference(row["versus_baseline"], share),
             f"{row['parameters']:,}",
             "" if row["milliseconds_per_sample"] is None else f"{row['milliseconds_per_sample']:.2f}",
@@ -38,18 +40,19 @@ def results_table(results: dict[str, Any]) -> Table:
     return table
 
 
-def _spread(summary: dict[str, Any] | None, metric: str, share: bool) -> str:
+def _spread(summary: dict[str, Any] | None, metric: str, share: bool, seeds: int) -> str:
     if summary is None or summary.get(metric) is None:
         return "–"
     mean, std = summary[metric]["mean"], summary[metric]["std"]
-    return f"{100 * mean:.1f} ± {100 * std:.1f}" if share else f"{mean:.4g} ± {std:.2g}"
+    shown, spread = (f"{100 * mean:.1f}", f"{100 * std:.1f}") if share else (f"{mean:.4g}", f"{std:.2g}")
+    return shown if seeds == 1 else f"{shown} ± {spread}"  # one seed has no spread to show
 
 
 def _difference(comparison: dict[str, Any] | None, share: bool) -> str:
     if comparison is None:
         return ""
     factor = 100 if share else 1
-    difference, low, high = (factor * comparison[key] for key in ("difference", "low", "high"))
+    difference, low, high = (round(factor * comparison[key], 6) + 0.0 for key in ("difference", "low", "high"))
     return f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]" if share else f"{difference:+.3g} [{low:+.3g}, {high:+.3g}]"
 
 

@@ -1,0 +1,41 @@
+"""Named streams: the same name gives the same numbers, another name others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limbeck.core import generator, stream_seed
+
+NAMES = st.lists(st.one_of(st.text(max_size=5), st.integers()), max_size=4)
+
+
+@given(seed=st.integers(0, 10), names=NAMES, other=NAMES)
+def test_a_stream_is_its_seed_and_its_names(seed: int, names: list, other: list) -> None:
+    found = stream_seed(seed, *names)
+    assert found == stream_seed(seed, *names) and 0 <= found < 2**63
+    assert found != stream_seed(seed + 1, *names)
+    if [(type(a), a) for a in names] != [(type(b), b) for b in other] and "\x1f" not in f"{names}{other}":
+        assert found != stream_seed(seed, *other)
+
+
+def test_a_number_and_its_text_are_different_names() -> None:
+    assert stream_seed(0, 1) != stream_seed(0, "1")
+    assert stream_seed(0, "a", "b") != stream_seed(0, "ab")
+
+
+def test_it_does_not_matter_what_was_drawn_before() -> None:
+    alone = generator(3, "order", 7).permutation(20)
+    np.random.seed(1)
+    generator(3, "order", 6).random(1000)
+    assert (generator(3, "order", 7).permutation(20) == alone).all()
+
+
+def test_streams_are_even_and_unrelated() -> None:
+    draws = np.array([generator(0, "x", number).random(200) for number in range(200)])
+    assert draws.mean() == pytest.approx(0.5, abs=4 * 0.2887 / 200)
+    correlations = np.corrcoef(draws) - np.eye(200)
+    assert np.abs(correlations).max() < 0.4
+    assert np.abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.25

@@ -16,7 +16,7 @@ from limbeck.core import UsageError
 from limbeck.core.files import atomic_path, read_json
 from limbeck.recipes import Student, check_name, load_plans, load_student, read_domain, run_recipe
 
-Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | Sequence[Any] | None]
+Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | pd.Series | Sequence[Any] | None]
 Source = Samples | str | Path | Mapping[str, Any]
 Network = str | Mapping[str, Any] | nn.Module | type[nn.Module]
 

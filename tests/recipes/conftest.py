@@ -35,7 +35,7 @@ def table(seed: int, rows: int, wards: list[str], extra: str) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     sick = np.arange(rows) % 2
     age = random.normal(50, 10, rows) + 12 * sick
-    age[:: 10] = np.nan
+    age[::10] = np.nan
     return pd.DataFrame(
         {
             "age": age,

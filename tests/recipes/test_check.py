@@ -66,24 +66,42 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"rows.f": {"fine_tune": {}}}, "rows.f: It goes on from a trained model: name a row above it, or a teacher"),
     ({"rows.f": FINE | {"start": "aloen"}}, "Got 'aloen'. Did you mean 'alone'?"),
     ({"rows.f": FINE | {"start": "f"}}, "The 'start' of a row must be a row above it, or a teacher. Got 'f'."),
-    ({"rows.f": FINE | {"start": "g"}, "rows.g": FINE | {"start": "f"}}, "must be a row above it, or a teacher. Got 'g'."),
+    (
+        {"rows.f": FINE | {"start": "g"}, "rows.g": FINE | {"start": "f"}},
+        "must be a row above it, or a teacher. Got 'g'.",
+    ),
     ({"rows.f": FINE | {"start": "teacher", "student": "mlp"}}, "starts from the teacher 'teacher' has its network"),
     ({"rows.f": FINE, "split.labelled": 0}, "rows.f: It learns from labelled target samples: set 'split.labelled'"),
-    ({"rows.d": distilling("cross_entropy", {"cross_entropy": {}, "on": "labelled"}), "split.labelled": 0}, "rows.d: It"),
-    ({"rows.d": distilling({"cross_entropy": {}, "on": "target"})}, "The 'on' of cross_entropy must be source or labelled"),
-    ({"rows.d": distilling({"cross_entropy": {}, "on": "both"})}, "must be source or labelled, which have labels. Got 'both'."),
+    (
+        {"rows.d": distilling("cross_entropy", {"cross_entropy": {}, "on": "labelled"}), "split.labelled": 0},
+        "rows.d: It",
+    ),
+    (
+        {"rows.d": distilling({"cross_entropy": {}, "on": "target"})},
+        "The 'on' of cross_entropy must be source or labelled",
+    ),
+    (
+        {"rows.d": distilling({"cross_entropy": {}, "on": "both"})},
+        "must be source or labelled, which have labels. Got 'both'.",
+    ),
     ({"rows.d": distilling("kl") | {"teacher": "techer"}}, "There is no teacher 'techer'. Did you mean 'teacher'?"),
     ({"teachers": {}}, "rows.distilled: This row learns from a teacher, and the recipe has no 'teacher'."),
     ({"rows.teacher": "source_only"}, "rows.teacher: A row and a teacher cannot have the same name."),
-    ({"teachers.teacher.method": "target_only"}, "A teacher's own method can have no needs. This one needs: target_labels"),
+    (
+        {"teachers.teacher.method": "target_only"},
+        "A teacher's own method can have no needs. This one needs: target_labels",
+    ),
     ({"teachers.teacher.method": distilling("kl")}, "can have no needs. This one needs: teacher."),
     ({"rows.a/b": "source_only"}, "The name of a row becomes a folder"),
     ({"rows. a": "source_only"}, "The name of a row becomes a folder"),
     ({"teachers": {"..": {"network": {"network": "mlp"}}}}, "The name of a teacher becomes a folder"),
     ({"name": "../up"}, "The name of the run becomes a folder"),
-    ({"teachers.teacher": Scores, "rows.d": distilling(Hints)}, "needs the teacher's features, and the teacher gives only"),
+    (
+        {"teachers.teacher": Scores, "rows.d": distilling(Hints)},
+        "needs the teacher's features, and the teacher gives only",
+    ),
     ({"teachers.teacher": OnlyFeatures}, "rows.distilled: This row needs the teacher's logits"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("changes", "said"), FAULTS, ids=[said[:40] for _, said in FAULTS])
@@ -104,8 +122,11 @@ RIGHT: list[dict[str, Any]] = [
     {"rows.mine 2": "source_only", "name": "größe+1", "baseline": "mine 2"},
     {"teachers.teacher": Scores},
     {"teachers.teacher.method": distilling("cross_entropy", {"align": {"distance": "coral"}})},
-    {"teachers": {}, "rows": {"alone": "source_only", "a": distilling("cross_entropy", {"align": {"distance": "mmd"}})}},
-]  # fmt: skip
+    {
+        "teachers": {},
+        "rows": {"alone": "source_only", "a": distilling("cross_entropy", {"align": {"distance": "mmd"}})},
+    },
+]
 
 
 @pytest.mark.parametrize("changes", RIGHT, ids=[str(list(changes)) for changes in RIGHT])

@@ -89,7 +89,7 @@ def test_what_all_cells_have_is_told_once(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize("matrix", [["a"], "a", {"a": 5}, {"a": ["seeds"]}, {"../up": {}}, {"": {}}])
 def test_a_wrong_matrix_is_told(recipe: Recipe, matrix: Any) -> None:
-    with pytest.raises(UsageError, match="matrix|a cell"):
+    with pytest.raises(UsageError, match=r"matrix|a cell"):
         load_plans(recipe | {"matrix": matrix})
 
 
@@ -121,7 +121,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_is_not_there_is_told() -> None:
-    with pytest.raises(UsageError, match="There is no recipe 'digts'.*Did you mean 'digits'"):
+    with pytest.raises(UsageError, match=r"There is no recipe 'digts'.*Did you mean 'digits'"):
         load_plans("digts")
 
 

@@ -103,5 +103,5 @@ def test_hints_that_cannot_be_read_are_no_hindrance(recipe: Recipe, elsewhere: P
 
 def test_a_part_of_another_room_is_named_as_such() -> None:
     methods = next(room for room in ROOMS if room.package == "methods")
-    with pytest.raises(UsageError, match="There is no method 'kl'. It is one of the objectives"):
+    with pytest.raises(UsageError, match=r"There is no method 'kl'. It is one of the objectives"):
         part_class(methods, "kl")

@@ -48,7 +48,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("rows.alone.training", [1], "must be a mapping. Got [1]."),
     ("gap.distances", ["mmd", "corl"], "gap.distances[1]: There is no distance 'corl'. Did you mean 'coral'?"),
     ("trackers", "tensorbord", "trackers[0]: There is no tracker 'tensorbord'. Did you mean 'tensorboard'?"),
-]  # fmt: skip
+]
 
 OBJECTIVES: list[tuple[Any, str]] = [
     ({"kl": {"temperature": -1}}, "kl.temperature: The 'temperature' of kl must be > 0. Got -1."),
@@ -65,7 +65,7 @@ OBJECTIVES: list[tuple[Any, str]] = [
     ({"align": {}}, "align needs 'distance'."),
     ({"align": {"distance": {"mmd": {"scal": 1}}}}, "distance.mmd: mmd has no setting 'scal'. Did you mean 'scale'?"),
     ({"align": {"distance": "a_distance"}}, "must serve as a loss. Got a_distance, which has no gradient."),
-]  # fmt: skip
+]
 
 
 def faults(recipe: Recipe) -> str:
@@ -95,11 +95,19 @@ def test_a_wrong_objective_is_told_with_its_place(recipe: Recipe, objective: Any
 def test_all_faults_are_told_at_once(recipe: Recipe) -> None:
     changed = copy.deepcopy(recipe)
     for place, value in (
-        ("studnt", 1), ("training.epochs", 0), ("source.csv.labl", "x"), ("rows.alone.start", "nobody"), ("seeds", 0),
-        ("rows.distilled.distill.objectives.1.kl.temperature", -1), ("split.test", 0.9),
+        ("studnt", 1),
+        ("training.epochs", 0),
+        ("source.csv.labl", "x"),
+        ("rows.alone.start", "nobody"),
+        ("seeds", 0),
+        ("rows.distilled.distill.objectives.1.kl.temperature", -1),
+        ("split.test", 0.9),
         ("rows.alone.training", {"x": 1}),
-        ("baseline", "aloen"), ("validator", "entropi"), ("student.mlp.hiden", [1]), ("rows.f", {"fine_tune": {}}),
-    ):  # fmt: skip
+        ("baseline", "aloen"),
+        ("validator", "entropi"),
+        ("student.mlp.hiden", [1]),
+        ("rows.f", {"fine_tune": {}}),
+    ):
         put(changed, place, value)
     told = faults(changed)
     assert told.startswith("12 errors in recipe small:") and told.count("\n  - ") == 12, told

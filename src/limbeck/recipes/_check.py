@@ -9,13 +9,12 @@ from typing import Any
 from limbeck.core import UsageError, did_you_mean
 from limbeck.evaluation import VALIDATORS
 from limbeck.methods import Method
-from limbeck.objectives import Objective
 from limbeck.recipes._nodes import FaultyNode, KnownFaultError, Node, ObjectNode
-from limbeck.recipes._plan import Plan, Row, TeacherPlan
+from limbeck.recipes._plan import Plan, Row, TeacherPlan, objectives_of
 from limbeck.recipes._schema import Faults, parse
 from limbeck.training import Training
 
-__all__ = ["check_name", "check_plan", "objectives_of"]
+__all__ = ["check_name", "check_plan"]
 
 _UNFIT = re.compile(r'^$|^[\s.]|\s$|[/\\:*?"<>|\x00-\x1f]')
 
@@ -27,11 +26,6 @@ def check_name(name: str, what: str) -> None:
             f"The name of {what} becomes a folder, so it begins with no dot or space and has none of "
             f'/ \\ : * ? " < > |. Got {name!r}.'
         )
-
-
-def objectives_of(method: Method) -> list[Objective]:
-    """The objectives inside a method."""
-    return [module for module in method.modules() if isinstance(module, Objective)]
 
 
 def check_plan(plan: Plan, faults: Faults) -> None:

@@ -18,12 +18,12 @@ from limbeck.recipes._console import Console
 from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
 
-__all__ = ["Context", "open_context"]
+__all__ = ["Context", "check_same_data", "open_context", "remember"]
 
 
 @dataclass
 class Context:
-    """One run at work. stores: knowledge by teacher and seed, then by domain."""
+    """One run at work. prints: what changes with the data. stores: knowledge by teacher and seed, then by domain."""
 
     plan: Plan
     folder: Path
@@ -32,6 +32,7 @@ class Context:
     target: Domain
     preprocessing: Preprocessing
     task: Task
+    prints: dict[str, str]
     stores: dict[tuple[str, int], dict[str, Store]] = field(default_factory=dict)
 
     @property
@@ -60,16 +61,15 @@ class Context:
 
 
 def open_context(plan: Plan, folder: Path, console: Console) -> Context:
-    """Load and prepare both domains; the same data as before where the folder has been used."""
+    """Load and prepare both domains; nothing is written."""
     source_data, target_data = plan.make("source"), plan.make("target")
     raw = source_data.load(), target_data.load()
     source, target, preprocessing, task = prepare(
         *raw, source_data.preprocessing(), plan.make("split"), plan.value("classes")
     )
     target.on_open = lambda opening: _append(folder / "openings.jsonl", opening)
-    context = Context(plan, folder, console, source, target, preprocessing, task)
-    _remember(context, {"source": _fingerprint(source, raw[0]), "target": _fingerprint(target, raw[1])})
-    return context
+    prints = {str(domain.role): _fingerprint(domain, read) for domain, read in zip((source, target), raw, strict=True)}
+    return Context(plan, folder, console, source, target, preprocessing, task, prints)
 
 
 def _append(path: Path, opening: Opening) -> None:
@@ -83,17 +83,22 @@ def _fingerprint(domain: Domain, raw: Raw) -> str:
     return fingerprint(domain.inputs, *(torch.from_numpy(rows) for rows in domain.splits.values()), labels)
 
 
-def _remember(context: Context, prints: dict[str, str]) -> None:
-    """Write domains.json and preprocessing.json, or check that the data are still those of the run."""
+def check_same_data(context: Context) -> None:
+    """`UsageError` where the folder has been used with other data."""
+    path = context.folder / "domains.json"
+    known = read_json(path)["fingerprints"] if path.exists() else context.prints
+    changed = [role for role in context.prints if known.get(role) != context.prints[role]]
+    if changed:
+        raise UsageError(
+            f"The data of the {' and the '.join(changed)} changed since {context.folder} was begun. Choose another "
+            "name, or start anew: --fresh, in Python fresh=True."
+        )
+
+
+def remember(context: Context) -> None:
+    """Write domains.json and preprocessing.json, where they are not there yet."""
     source, target, path = context.source, context.target, context.folder / "domains.json"
     if path.exists():
-        known = read_json(path)["fingerprints"]
-        changed = [role for role in prints if known.get(role) != prints[role]]
-        if changed:
-            raise UsageError(
-                f"The data of the {' and the '.join(changed)} changed since {context.folder} was begun. Choose another "
-                "name, or start anew: --fresh, in Python fresh=True."
-            )
         return
     write_json(context.folder / "preprocessing.json", context.preprocessing.state())
     write_json(
@@ -107,7 +112,7 @@ def _remember(context: Context, prints: dict[str, str]) -> None:
                 "labelled_per_class": context.plan.make("split").labelled,
                 "labels_known": target.labelled,
             },
-            "fingerprints": prints,
+            "fingerprints": context.prints,
         },
     )
 

@@ -7,10 +7,9 @@ from limbeck.core.weights import load_weights
 from limbeck.evaluation import REGRESSION_VALIDATORS
 from limbeck.methods import Method
 from limbeck.objectives import Objective
-from limbeck.recipes._check import objectives_of
 from limbeck.recipes._context import Context
 from limbeck.recipes._networks import built_method, built_student, built_teacher, teaching_method
-from limbeck.recipes._plan import Row
+from limbeck.recipes._plan import Row, objectives_of
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._schema import Faults
 from limbeck.teachers import Teacher
@@ -34,8 +33,8 @@ def _teacher(context: Context, name: str, faults: Faults) -> Teacher | None:
     node, path = context.plan.teachers[name], f"teachers.{name}"
     made = node.make()
     _check_validator(f"{path}.validator", made.validator, context, faults)
-    if made.method is not None:
-        _check_task(path, made.method, context, faults)
+    if made.method is not None and not _suits_task(path, made.method, context, faults):
+        return None
     try:
         teacher = built_teacher(context.plan, name, context.plan.seeds[0], context.frame)
         network = teacher.trainable()
@@ -53,14 +52,14 @@ def _method(context: Context, name: str, teachers: dict[str, Teacher | None], fa
     plan, path = context.plan, f"rows.{name}"
     row: Row = plan.rows[name].make()
     _check_validator(f"{path}.validator", row.validator, context, faults)
-    _check_task(path, row.method, context, faults)
+    suits = _suits_task(path, row.method, context, faults)
     _check_batches(path, row.method.reads(), plan.training(plan.rows[name]).batch_size, context, faults)
     if "target_labels" in row.method.requires() and not context.target.labelled:
         faults.add(path, f"It learns from all labels of {context.target.name}, which has none: leave this row out.")
     teacher = teachers.get(plan.teacher_of(name) or "")
     taught = bool(row.method.knowledge_streams())
-    if (taught and teacher is None) or (row.start in teachers and teachers[row.start] is None):
-        return None  # the teacher's fault is told
+    if not suits or (taught and teacher is None) or (row.start in teachers and teachers[row.start] is None):
+        return None  # the fault is told
     knowledge = teacher.spec() if taught and teacher is not None else Spec(0)
     try:
         return built_method(plan, name, plan.seeds[0], context.frame, knowledge)
@@ -69,18 +68,19 @@ def _method(context: Context, name: str, teachers: dict[str, Teacher | None], fa
         return None
 
 
-def _check_task(path: str, method: Method, context: Context, faults: Faults) -> None:
-    """Objectives for classes need classes."""
+def _suits_task(path: str, method: Method, context: Context, faults: Faults) -> bool:
+    """Objectives for classes need classes; each that has none is told."""
     if context.task.is_classification:
-        return
-    for objective in objectives_of(method):
-        if "classes" in objective.needs:
-            suited = [name for name, kind in parts_of(Objective).items() if "classes" not in kind.needs]
-            faults.add(
-                path,
-                f"{type(objective).__module__.rpartition('.')[2]} is for classes, and the labels of "
-                f"{context.source.name} are values to regress. Use one of: {', '.join(suited)}.",
-            )
+        return True
+    unfit = [objective for objective in objectives_of(method) if "classes" in objective.needs]
+    for objective in unfit:
+        suited = [name for name, kind in parts_of(Objective).items() if "classes" not in kind.needs]
+        faults.add(
+            path,
+            f"{type(objective).__module__.rpartition('.')[2]} is for classes, and the labels of "
+            f"{context.source.name} are values to regress. Use one of: {', '.join(suited)}.",
+        )
+    return not unfit
 
 
 def _check_validator(path: str, validator: str | None, context: Context, faults: Faults) -> None:

@@ -22,7 +22,7 @@ from limbeck.core import RunError, UsageError
 from limbeck.core.files import write_json, write_text
 from limbeck.recipes._yaml import read_yaml, write_yaml
 
-__all__ = ["claim", "clear", "command_line", "disk_faults", "locked", "run_folders"]
+__all__ = ["check_owner", "claim", "clear", "command_line", "disk_faults", "locked", "run_folders"]
 
 _LIBRARIES = ("limbeck", "torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy", "POT", "torchvision")
 
@@ -83,22 +83,26 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def claim(folder: Path, resolved: Mapping[str, Any]) -> None:
-    """Make the folder this recipe's, or check that it is; writes recipe.yaml and environment.json."""
+def check_owner(folder: Path, resolved: Mapping[str, Any]) -> None:
+    """`UsageError` with the differences where the folder belongs to another recipe."""
     path = folder / "recipe.yaml"
-    text = write_yaml(resolved)
-    if path.exists():
-        differences = _differences(_known(path), read_yaml(text, "recipe"))
-        if differences:
-            shown = "\n".join(f"  - {line}" for line in differences[:8])
-            shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""
-            raise UsageError(
-                f"{folder} belongs to another recipe:\n{shown}\n"
-                "Choose another name, or start anew: --fresh, in Python fresh=True."
-            )
+    if not path.exists():
         return
-    write_text(path, text)
-    write_json(folder / "environment.json", _environment())
+    differences = _differences(_known(path), read_yaml(write_yaml(resolved), "recipe"))
+    if differences:
+        shown = "\n".join(f"  - {line}" for line in differences[:8])
+        shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""
+        raise UsageError(
+            f"{folder} belongs to another recipe:\n{shown}\n"
+            "Choose another name, or start anew: --fresh, in Python fresh=True."
+        )
+
+
+def claim(folder: Path, resolved: Mapping[str, Any]) -> None:
+    """Make the folder this recipe's, where it is not yet: recipe.yaml and environment.json."""
+    if not (folder / "recipe.yaml").exists():
+        write_json(folder / "environment.json", _environment())
+        write_text(folder / "recipe.yaml", write_yaml(resolved))
 
 
 def _known(path: Path) -> Any:

@@ -161,7 +161,9 @@ def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def _classes(raw: Raw) -> set[str]:
-    return set() if raw.labels is None else set(raw.classes or raw.labels[~pd.isna(raw.labels)])
+    if raw.labels is None or raw.kind == "regression":
+        return set()
+    return set(raw.classes or raw.labels[~pd.isna(raw.labels)])
 
 
 def _in_one_line(text: str) -> str:

@@ -15,13 +15,14 @@ from limbeck.data import Data, SplitSettings
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings
 from limbeck.methods import Method
+from limbeck.objectives import Objective
 from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
 from limbeck.recipes._schema import Faults, parse
 from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = ["GapPlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan"]
+__all__ = ["GapPlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan", "objectives_of"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,11 @@ class Plan:
     def dump(self) -> dict[str, Any]:
         """The resolved recipe, defaults written out."""
         return {**self.tree.dump(), "name": self.name}
+
+
+def objectives_of(method: Method) -> list[Objective]:
+    """The objectives inside a method."""
+    return [module for module in method.modules() if isinstance(module, Objective)]
 
 
 def _foreign(node: Node) -> set[str]:

@@ -9,9 +9,9 @@ from typing import Any
 from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
 from limbeck.recipes._check import check_name
 from limbeck.recipes._console import Console
-from limbeck.recipes._context import Context, open_context
+from limbeck.recipes._context import Context, check_same_data, open_context, remember
 from limbeck.recipes._fit import check_fit
-from limbeck.recipes._folder import claim, clear, disk_faults, locked, run_folders
+from limbeck.recipes._folder import check_owner, claim, clear, disk_faults, locked, run_folders
 from limbeck.recipes._gap_stage import gap_stage
 from limbeck.recipes._load import load_plans
 from limbeck.recipes._plan import Plan
@@ -99,12 +99,16 @@ def _checked_stages(stages: Sequence[str] | None) -> list[str]:
 
 def _run_plan(plan: Plan, folder: Path, stages: Sequence[str], fresh: bool, console: Console) -> None:
     with disk_faults(folder), locked(folder):
-        if fresh:
-            clear(folder)
-        claim(folder, plan.dump())
+        if not fresh:
+            check_owner(folder, plan.dump())
         context = open_context(plan, folder, console)
         for note in (*context.source.notes, *context.target.notes):
             console.say(note)
         check_fit(context)
+        if fresh:  # only now: a mistake in the recipe or the data costs nothing that was there
+            clear(folder)
+        check_same_data(context)
+        claim(folder, plan.dump())
+        remember(context)
         for stage in stages:
             STAGES[stage](context)

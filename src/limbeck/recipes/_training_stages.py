@@ -220,9 +220,11 @@ def _train_student(context: Context, name: str, seed: int, tick: Callable[[float
     method = built_method(plan, name, seed, context.frame, knowledge, start)
     folder = student_folder(context, name, seed)
     who = _Trained(name, seed, folder, row.validator)
-    job = _job(context, who, method, plan.training(plan.rows[name]), context.about(knowledge, row=name, seed=seed))
-    finished = folder / "done.json"  # a run may have been stopped between the training and the predictions
-    done = read_json(finished) if finished.exists() else train(job, _trackers(context), tick)
+    if (folder / "done.json").exists():  # the run was stopped between the training and the predictions
+        done = read_json(folder / "done.json")
+    else:
+        about = context.about(knowledge, row=name, seed=seed)
+        done = train(_job(context, who, method, plan.training(plan.rows[name]), about), _trackers(context), tick)
     state, _ = read_weights(folder / "weights.safetensors")
     load_weights(method.evaluated.network, state, name)
     _keep_predictions(context, folder, method.evaluated.cpu())

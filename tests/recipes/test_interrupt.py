@@ -1,0 +1,75 @@
+"""A run that is stopped or killed in the middle goes on, and ends as if it never had been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+import limbeck
+from limbeck.core.files import read_json
+
+Recipe = dict[str, Any]
+
+
+def stopped(path: Path, runs: Path, mark: Path, how: signal.Signals) -> tuple[int, str]:
+    """Start the command, wait for the file `mark`, send the signal; the exit code, and what was said."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(limbeck.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "limbeck", "run", str(path), "--runs", str(runs)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        end = time.monotonic() + 60
+        while not mark.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        assert mark.exists() and process.poll() is None, "the command was not at work when it should be stopped"
+        process.send_signal(how)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    return process.returncode, said
+
+
+def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
+    recipe: Recipe, run: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe["rows"] = {"alone": "source_only", "upper_bound": "target_only"}
+    recipe["training"] |= {"epochs": 40, "checkpoint_seconds": 0.02, "patience": None}
+    path, runs = tmp_path / "small.yaml", tmp_path / "runs"
+    path.write_text(yaml.safe_dump(recipe))
+    folder = runs / "small"
+
+    code, _ = stopped(path, runs, folder / "teachers" / "teacher" / "0" / "checkpoint.pt", signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert not (folder / "teachers" / "teacher" / "0" / "done.json").exists()
+
+    code, said = stopped(path, runs, folder / "students" / "alone" / "0" / "checkpoint.pt", signal.SIGINT)
+    assert code == 1 and "Traceback" not in said
+    assert said.strip().splitlines()[-1] == "limbeck: Stopped. The same command goes on from here."
+    assert not (folder / "students" / "alone" / "0" / "done.json").exists()
+    assert [path.name for path in folder.rglob(".*")] == [".lock"]  # no half-written file
+
+    run(path)
+    whole = run(path, name="whole")
+    weights = sorted(whole.rglob("weights.safetensors"))
+    assert len(weights) == 3
+    for one in weights:
+        assert one.read_bytes() == (folder / one.relative_to(whole)).read_bytes(), one
+    for one in whole.rglob("history.npz"):
+        with np.load(one) as mine, np.load(folder / one.relative_to(whole)) as theirs:
+            assert all((mine[name] == theirs[name]).all() for name in mine.files)
+    steps = [
+        [line.split(",")[0] for line in (place / "students/alone/0/log.jsonl").read_text().splitlines()]
+        for place in (whole, folder)
+    ]
+    assert steps[0] == steps[1]
+    mine, theirs = (read_json(place / "results.json") for place in (whole, folder))
+    assert [row["target"] for row in mine["rows"]] == [row["target"] for row in theirs["rows"]]
+    assert [entry["split"] for entry in theirs["openings"]] == ["train", "test", "selection"]

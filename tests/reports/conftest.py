@@ -63,7 +63,6 @@ def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         write(folder / "gap.json", make_gap(made))
         write(folder / "embedding.json", make_embedding(made))
         write(folder / "domains.json", make_domains(made))
-        write(folder / "choices.json", {"precision": "bf16-mixed", "channels_last": True})
         write(folder / "environment.json", {"command": COMMAND, "versions": {"torch": "2.14.1"}, "gpu": None})
         (folder / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
         for row in results["rows"]:
@@ -78,6 +77,7 @@ source: {digits: {domain: scan}}
 target: {digits: {domain: photo}}
 rows:
   distilled: {method: {distill: {objective: [{kl: {temperature: 4.0}}, cross_entropy]}}}
+choices: {passes/student: {precision: bf16, layout: channels_last}}
 """
 
 

@@ -110,7 +110,7 @@ def test_what_users_wrote_stays_text(make_run, read_page) -> None:
     folder = make_run(
         HOSTILE, classes=(HOSTILE, QUOTE, "$x"), source=HOSTILE, target=QUOTE, rows=rows, features=features
     )
-    recipe = f"name: '{HOSTILE}'\n</pre>"
+    recipe = f"name: '{HOSTILE}'\nnote: </pre>"
     (folder / "recipe.yaml").write_text(recipe)
     page = read_page(write_report(folder))
     assert not page.faults

@@ -67,7 +67,7 @@ def test_teachers_come_first(make_run: Callable[..., Path]) -> None:
     assert next(iter(read_run(make_run()).logs)) == "teacher"
 
 
-@pytest.mark.parametrize("name", ["results", "gap", "embedding", "domains", "environment", "choices"])
+@pytest.mark.parametrize("name", ["results", "gap", "embedding", "domains", "environment"])
 @pytest.mark.parametrize("text", ['{"a": ', "[]"])
 def test_a_damaged_file_is_named(make_run: Callable[..., Path], name: str, text: str) -> None:
     folder = make_run()

@@ -39,7 +39,7 @@ def method() -> Distill:
 
 def files(folder: Path) -> list[object]:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [[line | {"seconds": 0} for line in lines], *((folder / name).read_bytes() for name in KEPT)]
+    return [[line | {"seconds": 0, "data_wait": 0} for line in lines], *((folder / name).read_bytes() for name in KEPT)]
 
 
 def run(folder: Path, kill: int | None = None, **changes) -> None:

@@ -13,7 +13,7 @@ from small_world import VALUES, World
 
 from limbeck.core import Domain, DomainView, SealedLabelsError, UsageError
 from limbeck.knowledge import Store
-from limbeck.training._streams import StreamOrder, streams_of
+from limbeck.training._streams import Reading, StreamOrder, streams_of
 
 
 @given(n=st.integers(1, 40), batch_size=st.integers(1, 50), seed=st.integers(0, 3))
@@ -52,7 +52,7 @@ WORLD = World()
 
 
 def streams(names: list[str], world: World = WORLD, opened: tuple[str, ...] = (), batch_size: int = 8, stores=None):
-    return streams_of(names, world.views(opened), stores or {}, batch_size, seed=0)
+    return streams_of(names, world.views(opened), Reading(batch_size, 0, stores or {}))
 
 
 def test_each_stream_reads_its_rows_with_their_inputs() -> None:
@@ -96,7 +96,7 @@ def test_opened_target_rows_without_a_label_are_left_out(task) -> None:
     all_labels[whole.splits["train"]] = labels
     all_labels[[10, 20]] = missing
     domain = Domain("target", "target", whole.inputs, all_labels, task, whole.splits)
-    found = streams_of(["target"], {"target": domain.view(("train",))}, {}, 8, 0)["target"]
+    found = streams_of(["target"], {"target": domain.view(("train",))}, Reading(8, 0))["target"]
     assert {10, 20}.isdisjoint(found.rows.tolist())
     assert found.order.n == 32
     assert found.labels.isfinite().all() and (not task.is_classification or (found.labels >= 0).all())
@@ -126,4 +126,4 @@ def test_no_labelled_samples_are_told_with_the_mend() -> None:
     view = World().views()["target"]
     none = DomainView(view.name, view.inputs, {**view.splits, "labelled": torch.arange(0)}, {})
     with pytest.raises(UsageError, match=r"split\.labelled"):
-        streams_of(["labelled"], {"target": none}, {}, 8, 0)
+        streams_of(["labelled"], {"target": none}, Reading(8, 0))

@@ -56,6 +56,12 @@ class Batch:
     def target(self) -> Batch:
         return Batch(self.inputs[self.sources :], self.index[self.sources :])
 
+    def split(self, parts: int) -> list[Batch]:
+        """Parts of nearly equal size, of samples that come from one domain."""
+        known = [None] * parts if self.known is None else self.known.tensor_split(parts)
+        inputs, index = self.inputs.tensor_split(parts), self.index.tensor_split(parts)
+        return [Batch(*part) for part in zip(inputs, index, known, strict=True)]
+
     @classmethod
     def join(cls, source: Batch, target: Batch) -> Batch:
         """Source rows, then target rows; the target's labels, if any, stay behind."""
@@ -116,6 +122,12 @@ class Knowledge:
     def feature(self, layer: str = FEATURES) -> Tensor:
         """The teacher's layer as [n, d]."""
         return _layer(self.features, layer, "the teacher's knowledge").flatten(1)
+
+    def split(self, parts: int) -> list[Knowledge]:
+        """Parts of nearly equal size, as `Batch.split`."""
+        logits = [None] * parts if self.logits is None else self.logits.tensor_split(parts)
+        features = {name: value.tensor_split(parts) for name, value in self.features.items()}
+        return [Knowledge(own, {name: cut[i] for name, cut in features.items()}) for i, own in enumerate(logits)]
 
     @classmethod
     def join(cls, first: Knowledge, second: Knowledge) -> Knowledge:

@@ -34,12 +34,16 @@ class Opening:
 
 @dataclass(frozen=True)
 class DomainView:
-    """What training may see of a domain: all inputs, the splits, and only the labels opened for it."""
+    """What training may see of a domain: all inputs, the splits, and only the labels opened for it.
+
+    mapped: the inputs lie in a file, of which only what is read comes into memory.
+    """
 
     name: str
     inputs: Tensor
     splits: Mapping[str, Tensor]
     opened: Mapping[str, Tensor] = field(default_factory=dict)
+    mapped: bool = False
 
     def labels(self, split: str) -> Tensor:
         """Labels of a split, in the order of `splits[split]`; `SealedLabelsError` where they are sealed."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -63,6 +63,7 @@ class Observed(nn.Module):
         self.head = head_of(network)
         self.layers = sorted(set(layers) - {FEATURES})
         self._seen: dict[str, Tensor] | None = None
+        self._compiled: Callable[[Tensor], Outputs] | None = None
         modules = dict(network.named_modules())
         unknown = [layer for layer in self.layers if layer not in modules]
         if unknown:
@@ -84,8 +85,15 @@ class Observed(nn.Module):
             raise UsageError(f"The layer {layer!r} gives a {type(output).__name__}, no tensor: name another layer.")
         self._seen[layer] = output
 
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Run compiled from now on, while training; evaluation stays eager, whose batches have many sizes."""
+        self._compiled = torch.compile(self._observe, *arguments, **options)
+
     def forward(self, inputs: Tensor) -> Outputs:
         """[n, ...] → logits [n, outputs] and every observed layer."""
+        return self._observe(inputs) if self._compiled is None or not self.training else self._compiled(inputs)
+
+    def _observe(self, inputs: Tensor) -> Outputs:
         features: dict[str, Tensor] = {}
         self._seen = features  # during this call alone: the network may also run without being observed
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 __all__ = ["Console"]
@@ -37,5 +38,12 @@ class Console:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.rich, transient=True) as bar:
-            task = bar.add_task(title, total=total)
-            yield lambda done, text: bar.update(task, completed=done, description=f"{title}: {text}")
+            task, told = bar.add_task(title, total=total), 0.0
+
+            def show(done: float, text: str) -> None:
+                nonlocal told
+                if time.monotonic() - told > 0.1:  # it is called at every step, which may be short
+                    told = time.monotonic()
+                    bar.update(task, completed=done, description=f"{title}: {text}")
+
+            yield show

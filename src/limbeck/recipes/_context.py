@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from limbeck.knowledge import Store
 from limbeck.recipes._console import Console
 from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
+from limbeck.recipes._yaml import read_yaml, write_yaml
 
 __all__ = ["Context", "check_same_data", "open_context", "remember"]
 
@@ -50,13 +52,14 @@ class Context:
             **more,
         }
 
-    def choose(self, key: str, measured: Any) -> Any:
-        """A choice by measurement, made once a run: what was chosen before, or `measured()` now."""
-        path = self.folder / "choices.json"
-        choices = read_json(path) if path.exists() else {}
+    def choose(self, key: str, measured: Callable[[], Any]) -> Any:
+        """A choice by measurement, made once a run: the recipe's own, or `measured()`, which then stands in it."""
+        path = self.folder / "recipe.yaml"
+        resolved = read_yaml(path.read_text(encoding="utf-8"), str(path))
+        choices = resolved.get("choices") or {}
         if key not in choices:
             choices[key] = measured()
-            write_json(path, choices)
+            write_text(path, write_yaml({**resolved, "choices": choices}))
         return choices[key]
 
 

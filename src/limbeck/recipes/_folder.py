@@ -30,7 +30,6 @@ _LIBRARIES = ("limbeck", "torch", "lightning-fabric", "numpy", "pandas", "scikit
 _OWN_FILES = (
     "recipe.yaml",
     "environment.json",
-    "choices.json",
     "domains.json",
     "preprocessing.json",
     "openings.jsonl",
@@ -88,7 +87,9 @@ def check_owner(folder: Path, resolved: Mapping[str, Any]) -> None:
     path = folder / "recipe.yaml"
     if not path.exists():
         return
-    differences = _differences(_known(path), read_yaml(write_yaml(resolved), "recipe"))
+    known, ours = _known(path), read_yaml(write_yaml(resolved), "recipe")
+    known["choices"] = {**(known.get("choices") or {}), **(ours.get("choices") or {})}  # those of the run are its own
+    differences = _differences(known, {**ours, "choices": known["choices"]})
     if differences:
         shown = "\n".join(f"  - {line}" for line in differences[:8])
         shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""

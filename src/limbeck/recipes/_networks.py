@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from limbeck.core import Spec, Task, UsageError, stream_seed
 from limbeck.core.weights import load_weights, read_weights
@@ -18,7 +16,6 @@ from limbeck.networks import Network, Observed
 from limbeck.recipes._plan import Plan, Row, TeacherPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.teachers import Teacher
-from limbeck.training import faster_precision
 
 __all__ = [
     "Frame",
@@ -26,7 +23,6 @@ __all__ = [
     "built_student",
     "built_teacher",
     "knowledge_layers",
-    "measured_precision",
     "parameter_bytes",
     "taught_methods",
     "teaching_method",
@@ -104,18 +100,6 @@ def built_student(plan: Plan, name: str, seed: int, frame: Frame) -> nn.Module:
     if isinstance(network, Network):
         network.build(frame.shape, frame.task.outputs)
     return network
-
-
-def measured_precision(network: nn.Module, inputs: Tensor) -> Callable[[], Any]:
-    """A measurement for `Context.choose`: which precision trains this network faster."""
-
-    def measure() -> str:
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        trial = copy.deepcopy(network).to(device).train()
-        batch = inputs.to(device)
-        return faster_precision(lambda: trial(batch).float().square().mean(), device)
-
-    return measure
 
 
 def parameter_bytes(network: nn.Module) -> tuple[int, int]:

@@ -66,7 +66,8 @@ class GapPlan:
 class Recipe:
     """The keys of a recipe file.
 
-    `teacher: …` is short for `teachers: {teacher: …}`.
+    `teacher: …` is short for `teachers: {teacher: …}`. choices: what an earlier run decided by
+    measurement (precision and the like), to be kept; a run writes its own here.
     """
 
     source: Data
@@ -83,6 +84,7 @@ class Recipe:
     baseline: str | None = None
     validator: str | None = None
     trackers: Sequence[Tracker] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, 
 from limbeck.knowledge import Store, label_domain
 from limbeck.methods import Method
 from limbeck.networks import Observed
+from limbeck.recipes._choices import measured_settings
 from limbeck.recipes._context import Context
 from limbeck.recipes._networks import (
     built_method,
     built_teacher,
     knowledge_layers,
-    measured_precision,
     parameter_bytes,
     taught_methods,
     teaching_method,
@@ -105,11 +105,7 @@ def _trackers(context: Context) -> list[Tracker]:
 def _job(context: Context, who: _Trained, method: Method, settings: Training, about: dict[str, Any]) -> Job:
     """The job of one training; what it may see follows from what the method says it needs."""
     task = context.task
-    if settings.precision == "auto":
-        inputs = context.source.inputs[: settings.batch_size]
-        key = who.name if who.name in context.plan.teachers else "student"
-        measured = measured_precision(method.evaluated.network, inputs)
-        settings = replace(settings, precision=context.choose(f"precision/{key}", measured))
+    settings = measured_settings(context, who.name, method, settings)
     purpose = f"training of {who.name}"
     opened = ("train",) if "target_labels" in method.requires() else ()
     return Job(

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
 from limbeck.reports._numbers import Measure
@@ -143,7 +145,7 @@ def read_run(folder: Path) -> Run:
         gap=_json(folder / "gap.json"),
         embedding=_json(folder / "embedding.json"),
         domains=_json(folder / "domains.json"),
-        choices=_json(folder / "choices.json"),
+        choices=_choices(recipe),
         environment=_json(folder / "environment.json"),
         recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else None,
         logs=_logs(folder / "teachers") | _logs(folder / "students"),
@@ -151,6 +153,17 @@ def read_run(folder: Path) -> Run:
     if not (run.results or run.gap or run.embedding or run.domains or run.recipe or run.logs):
         raise UsageError(f"There is no run in {folder}. Name the folder of a run, or make one: limbeck run <recipe>.")
     return run
+
+
+def _choices(recipe: Path) -> Json | None:
+    """What was decided by measurement, which stands in the resolved recipe."""
+    if not recipe.exists():
+        return None
+    try:
+        content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunError(f"{recipe} is damaged: {error}. Start anew with --fresh.") from error
+    return content.get("choices") if isinstance(content, dict) else None
 
 
 def _json(path: Path) -> Json | None:

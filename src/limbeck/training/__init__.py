@@ -1,8 +1,8 @@
 """The one loop: streams, precision, schedules, checkpoint and resume."""
 
 from limbeck.training._loop import Job, train
-from limbeck.training._precision import faster_precision, has_bf16
+from limbeck.training._measure import Passes, compile_choice, faster_passes, has_bf16
 from limbeck.training._predict import predict, represent
 from limbeck.training._settings import Training
 
-__all__ = ["Job", "Training", "faster_precision", "has_bf16", "predict", "represent", "train"]
+__all__ = ["Job", "Passes", "Training", "compile_choice", "faster_passes", "has_bf16", "predict", "represent", "train"]

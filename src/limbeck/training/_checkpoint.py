@@ -22,6 +22,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
     epochs: list[int] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=dict)
     logits: list[Tensor] = field(default_factory=list)

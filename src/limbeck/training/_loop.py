@@ -11,30 +11,34 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from limbeck.core import Batch, DomainView, Knowledge, RunError, bad_value, stream_seed
+from limbeck.core import DomainView, RunError, bad_value
 from limbeck.core.files import atomic_path, write_json
 from limbeck.core.weights import save_weights
 from limbeck.knowledge import Store
-from limbeck.methods import Method, Update
+from limbeck.methods import Method
 from limbeck.trackers import Tracker
 from limbeck.training._checkpoint import Progress, load_checkpoint, save_checkpoint
-from limbeck.training._fabric import make_fabric
-from limbeck.training._optimisers import make_optimiser, rate_factor, set_rate
+from limbeck.training._engine import Engine, Step
+from limbeck.training._optimisers import rate_factor
 from limbeck.training._predict import predict
+from limbeck.training._prefetch import Prefetch
 from limbeck.training._settings import Training
-from limbeck.training._streams import streams_of
+from limbeck.training._streams import Reading, streams_of
 
 __all__ = ["Job", "train"]
 
 SELECTION_CAP = 2000
 """At most so many samples of each selection split are scored after an epoch."""
 
+PENDING = 256
+"""So many updates' losses wait to be added up."""
+
 
 @dataclass(frozen=True)
 class Job:
-    """One training: a built method, what it may see, and where its files go.
+    """One training: a built method, what it may see and how (by domain), and where its files go.
 
     validate: (source logits, source labels, target logits) of the selection splits → scores by
     name, higher is better; it gets no target labels. validator: the score that chooses the
@@ -65,41 +69,17 @@ def train(
     return _Loop(job, trackers, tick).run()
 
 
-class _Step:
-    """What goes through the wrapped module and comes out; no container that Fabric would search for tensors."""
-
-    __slots__ = ("batches", "knowledge", "updates")
-
-    def __init__(self, batches: dict[str, Batch], knowledge: dict[str, Knowledge]):
-        self.batches = batches
-        self.knowledge = knowledge
-        self.updates: list[Update] = []
-
-
-class _Stepper(nn.Module):
-    def __init__(self, method: Method):
-        super().__init__()
-        self.method = method
-
-    def forward(self, step: _Step) -> _Step:
-        step.updates = self.method(step.batches, step.knowledge)
-        return step
-
-
 class _Loop:
     def __init__(self, job: Job, trackers: Sequence[Tracker], tick: Callable[[float], None]):
         self.job, self.trackers, self.tick = job, trackers, tick
         settings, method = job.settings, job.method
-        self.streams = streams_of(method.reads(), job.domains, job.stores, settings.batch_size, job.seed)
+        reading = Reading(settings.batch_size, job.seed, job.stores, settings.layout == "channels_last")
+        self.streams = streams_of(method.reads(), job.domains, reading)
         self.epoch_steps = max(math.ceil(s.order.n / s.order.batch_size) for s in self.streams.values())
         self.steps = settings.epochs * self.epoch_steps
-        self.fabric = make_fabric(settings)
-        self.stepper = self.fabric.setup_module(_Stepper(method))
-        self.optimisers: dict[str, Any] = {
-            name: self.fabric.setup_optimizers(make_optimiser(groups, settings))
-            for name, groups in method.parameter_groups().items()
-        }
+        self.engine = Engine(method, settings, job.seed)
         self.progress = Progress()
+        self.pending: list[dict[str, Tensor]] = []
         self.checkpoint = job.folder / "checkpoint.pt"
 
     def run(self) -> dict[str, Any]:
@@ -114,6 +94,11 @@ class _Loop:
         return self._finish()
 
     def _train(self) -> None:
+        workers = self._workers()
+        with Prefetch(self._fetch, self.progress.step, self.steps, workers) as batches:
+            self._steps(batches)
+
+    def _steps(self, batches: Prefetch[Step]) -> None:
         progress, method = self.progress, self.job.method
         saved = started = time.monotonic()
         method.train()
@@ -121,11 +106,10 @@ class _Loop:
             if progress.step % self.epoch_steps == 0:
                 method.start_epoch(progress.step // self.epoch_steps, self.job.domains["target"])
                 method.train()
-            self._update()
-            progress.step += 1
-            self.tick(progress.step / self.steps)
+            self._update(batches)
             now = time.monotonic()
             progress.seconds += now - started
+            self.tick(progress.step / self.steps)
             if progress.step % self.epoch_steps == 0:
                 self._end_epoch(progress.step // self.epoch_steps)
             started = time.monotonic()
@@ -133,58 +117,48 @@ class _Loop:
                 self._save()
                 saved = started = time.monotonic()
 
-    def _update(self) -> None:
-        progress, settings = self.progress, self.job.settings
-        share = progress.step / self.steps
-        self._seed(stream_seed(self.job.seed, "step", progress.step))
-        self.job.method.at(share)
-        step = self.stepper(self._batches(progress.step))
-        for update in step.updates:
-            optimiser = self.optimisers[update.group]
-            set_rate(optimiser.optimizer, settings, share)
-            first, *rest = (value.float() for value in update.losses.values())
-            loss = sum(rest, start=first)
-            optimiser.zero_grad()
-            self.fabric.backward(loss)
-            if settings.clip is not None:
-                self._clip(optimiser, settings.clip)
-            optimiser.step()
-            self._count({"loss": loss, **{f"loss/{name}": value for name, value in update.losses.items()}})
-        self.job.method.after_update()
+    def _update(self, batches: Prefetch[Step]) -> None:
+        progress, before = self.progress, batches.waited
+        step = batches.next()
+        progress.waited += batches.waited - before
+        placed = Step(
+            {name: self.engine.place(batch) for name, batch in step.batches.items()},
+            {name: self.engine.place_knowledge(said) for name, said in step.knowledge.items()},
+        )
+        self.pending += self.engine.update(placed, progress.step, progress.step / self.steps)
+        progress.step += 1
         progress.counted += 1
+        if len(self.pending) > PENDING:
+            self._sum_up()
 
-    def _seed(self, seed: int) -> None:
-        """The generators that a step draws from; `torch.manual_seed` walks through all backends, which takes longer."""
-        torch.default_generator.manual_seed(seed)
-        device = self.fabric.device.type
-        if device != "cpu":
-            torch.get_device_module(device).manual_seed(seed)
-
-    def _clip(self, optimiser: Any, norm: float) -> None:
-        # Looking whether the norm is finite would wait for the device; the loss is looked at after the epoch.
-        self.fabric.clip_gradients(self.stepper, optimiser, max_norm=norm, error_if_nonfinite=False)
-
-    def _batches(self, step: int) -> _Step:
+    def _fetch(self, step: int) -> Step:
+        """What a step reads; it follows from the step's number alone."""
         batches, knowledge = {}, {}
         for name, samples in self.streams.items():
-            batch, said = samples.batch(step)
-            known = None if batch.known is None else self._placed(batch.known)
-            batches[name] = Batch(self._placed(batch.inputs), self._placed(batch.index), known)
+            batches[name], said = samples.batch(step)
             if said is not None:
-                features = {layer: self._placed(value) for layer, value in said.features.items()}
-                knowledge[name] = Knowledge(None if said.logits is None else self._placed(said.logits), features)
-        return _Step(batches, knowledge)
+                knowledge[name] = said
+        return Step(batches, knowledge)
 
-    def _placed(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.fabric.device, non_blocking=True)
+    def _workers(self) -> int:
+        """How many threads get batches ready: a hand-over costs more than to look up a few rows in memory."""
+        asked = self.job.settings.workers
+        if asked != "auto":
+            return asked
+        return int(any(view.mapped for view in self.job.domains.values()))
 
-    def _count(self, losses: dict[str, Tensor]) -> None:
-        for name, value in losses.items():
-            value = value.detach().float()
-            self.progress.sums[name] = self.progress.sums[name] + value if name in self.progress.sums else value
+    def _sum_up(self) -> None:
+        """Add the losses of the last steps to the epoch's; a step itself adds none, to cost nothing."""
+        sums = self.progress.sums
+        for name in dict.fromkeys(name for losses in self.pending for name in losses):
+            values = torch.stack([losses[name] for losses in self.pending if name in losses]).double()
+            before = sums.get(name, values.new_zeros(()))
+            sums[name] = torch.cat([before[None], values]).cumsum(0)[-1]  # in order, wherever a stopped run was cut
+        self.pending = []
 
     def _end_epoch(self, epoch: int) -> None:
         progress = self.progress
+        self._sum_up()
         values = {name: float(total) / progress.counted for name, total in progress.sums.items()}
         progress.sums, progress.counted = {}, 0
         self._check_finite(values, epoch)
@@ -192,7 +166,8 @@ class _Loop:
         rate = settings.learning_rate * rate_factor(settings, (progress.step - 1) / self.steps)
         if epoch % settings.evaluate_every == 0 or progress.step == self.steps:
             values |= self._evaluate(epoch)
-        log = {"epoch": epoch, **values, "lr": rate, "seconds": round(progress.seconds, 3)}
+        seconds = {"seconds": round(progress.seconds, 3), "data_wait": round(progress.waited / progress.seconds, 3)}
+        log = {"epoch": epoch, **values, "lr": rate, **seconds}
         for tracker in self.trackers:
             tracker.log(log, progress.step)
 
@@ -232,18 +207,17 @@ class _Loop:
         return predict(self.job.method.evaluated, view.inputs[rows])
 
     def _save(self) -> None:
-        states = {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
-        save_checkpoint(self.checkpoint, self.progress, self.job.method.state_dict(), states)
+        self._sum_up()
+        save_checkpoint(self.checkpoint, self.progress, self.job.method.state_dict(), self.engine.state())
 
     def _restore(self) -> None:
         found = load_checkpoint(self.checkpoint)
         if found is None:
             return
         self.progress, method, optimisers = found
-        self.job.method.load_state_dict(method)
-        for name, state in optimisers.items():
-            self.optimisers[name].load_state_dict(state)
-        self.progress.sums = {name: self._placed(value) for name, value in self.progress.sums.items()}
+        self.engine.restore(method, optimisers)
+        device = self.engine.device
+        self.progress.sums = {name: value.to(device) for name, value in self.progress.sums.items()}
 
     def _finish(self) -> dict[str, Any]:
         progress, job = self.progress, self.job

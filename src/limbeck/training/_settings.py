@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from limbeck.core import bad_value
+
 __all__ = ["Training"]
 
 
@@ -17,10 +19,15 @@ class Training:
     (a share of the run) to the end. clip: the largest gradient norm, None for no clipping.
     patience: stop after so many evaluations without a better validator score, None for never.
     evaluate_every: epochs between two evaluations; each is a checkpoint that may be chosen.
+    accumulate: a step's batch goes through the network in so many parts, for memory's sake.
+    precision, layout (of images in memory) and compile: "auto" is decided once a run, by
+    measurement. workers: threads that get coming batches ready; "auto" takes one where inputs
+    are read from disk.
     """
 
     epochs: Annotated[int, Gt(0)] = 30
     batch_size: Annotated[int, Gt(1)] = 64
+    accumulate: Annotated[int, Gt(0)] = 1
     optimiser: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     learning_rate: Annotated[float, Gt(0)] = 2e-3
     weight_decay: Annotated[float, Ge(0)] = 1e-2
@@ -31,5 +38,12 @@ class Training:
     patience: Annotated[int, Gt(0)] | None = None
     evaluate_every: Annotated[int, Gt(0)] = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    layout: Literal["auto", "contiguous", "channels_last"] = "auto"
+    compile: Literal["auto"] | bool = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
     checkpoint_seconds: Annotated[float, Gt(0), Le(3600)] = 20.0
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.accumulate:
+            raise bad_value("accumulate", "training", f"a divisor of 'batch_size', {self.batch_size}", self.accumulate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -10,7 +11,17 @@ from torch import Tensor
 from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator
 from limbeck.knowledge import Store
 
-__all__ = ["Samples", "StreamOrder", "streams_of"]
+__all__ = ["Reading", "Samples", "StreamOrder", "streams_of"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What all streams of a training share. stores: knowledge by domain, "source" and "target"."""
+
+    batch_size: int
+    seed: int
+    stores: Mapping[str, Store] = field(default_factory=dict)
+    channels_last: bool = False
 
 
 class StreamOrder:
@@ -39,44 +50,39 @@ class StreamOrder:
         return torch.cat([rows, self._permutation(number + 1)[:lacking]]) if lacking else rows
 
     def _permutation(self, number: int) -> Tensor:
-        if number not in self._passes:
-            self._passes = {p: order for p, order in self._passes.items() if p == number - 1}
-            order = generator(self.seed, "order", self.name, number).permutation(self.n)
-            self._passes[number] = torch.from_numpy(order)
-        return self._passes[number]
+        order = self._passes.get(number)
+        if order is None:  # two passes are kept: a batch may need both, and workers may be a pass ahead
+            order = torch.from_numpy(generator(self.seed, "order", self.name, number).permutation(self.n))
+            self._passes = {p: kept for p, kept in self._passes.items() if abs(p - number) == 1} | {number: order}
+        return order
 
 
 class Samples:
     """The samples of one stream: rows of a domain, their labels where opened, the teacher's knowledge where stored."""
 
-    def __init__(self, inputs: Tensor, rows: Tensor, labels: Tensor | None, store: Store | None, order: StreamOrder):
+    def __init__(self, inputs: Tensor, rows: Tensor, labels: Tensor | None, order: StreamOrder, store: Store | None):
         self.inputs = inputs
         self.rows = rows
         self.labels = labels
-        self.store = store
         self.order = order
+        self.store = store
 
     def batch(self, step: int) -> tuple[Batch, Knowledge | None]:
         """This step's samples, and what the teacher said of them."""
         places = self.order.batch(step)
         index = self.rows[places]
         known = None if self.labels is None else self.labels[places]
-        knowledge = None if self.store is None else self.store.read(index)
-        return Batch(self.inputs[index], index, known), knowledge
+        return Batch(self.inputs[index], index, known), None if self.store is None else self.store.read(index)
 
 
-def streams_of(
-    names: Sequence[str],
-    domains: Mapping[str, DomainView],
-    stores: Mapping[str, Store],
-    batch_size: int,
-    seed: int,
-) -> dict[str, Samples]:
-    """The streams that a method reads. stores: by domain, "source" and "target"."""
-    streams = {}
+def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading: Reading) -> dict[str, Samples]:
+    """The streams that a method reads; as `reading` says."""
+    streams, inputs, batch_size = {}, {}, reading.batch_size
     for name in names:
         domain = "source" if name == "source" else "target"
         view = domains[domain]
+        if domain not in inputs:
+            inputs[domain] = _laid_out(view, reading.channels_last)
         rows, labels = _rows_and_labels(view, name)
         if not len(rows) and name == "labelled":
             raise UsageError(
@@ -88,9 +94,16 @@ def streams_of(
                 f"The 'batch_size' of training must be at most {len(rows)}, the training samples of {view.name}. "
                 f"Got {batch_size}."
             )
-        order = StreamOrder(len(rows), batch_size, seed, name)
-        streams[name] = Samples(view.inputs, rows, labels, stores.get(domain), order)
+        order = StreamOrder(len(rows), batch_size, reading.seed, name)
+        streams[name] = Samples(inputs[domain], rows, labels, order, reading.stores.get(domain))
     return streams
+
+
+def _laid_out(view: DomainView, channels_last: bool) -> Tensor:
+    """The inputs as the network wants them, once for all steps; what lies on disk follows by batch."""
+    if not channels_last or view.inputs.ndim != 4 or view.mapped:
+        return view.inputs
+    return view.inputs.contiguous(memory_format=torch.channels_last)
 
 
 def _rows_and_labels(view: DomainView, stream: str) -> tuple[Tensor, Tensor | None]:

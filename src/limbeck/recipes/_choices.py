@@ -1,0 +1,74 @@
+"""What a recipe leaves open, decided by measurement once a run: precision, layout, compiling."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from limbeck.methods import Method
+from limbeck.recipes._context import Context
+from limbeck.recipes._plan import Row
+from limbeck.training import Passes, Training, compile_choice, faster_passes, has_bf16
+
+__all__ = ["measured_settings"]
+
+
+def measured_settings(context: Context, name: str, method: Method, settings: Training) -> Training:
+    """What the settings leave open, decided by measurement: once a run for a network, for all its rows and seeds."""
+    plan, network = context.plan, method.evaluated.network
+    key = name if name in plan.teachers or _own_network(plan.rows[name].make()) else "student"
+    inputs = context.source.inputs[: settings.batch_size]
+    if "auto" in (settings.precision, settings.layout):
+        fixed = [value for value in (settings.precision, settings.layout) if value != "auto"]
+        asked = "/".join(["passes", key, *fixed])
+        chosen = context.choose(asked, lambda: _measured_passes(network, inputs, settings))
+        settings = replace(settings, precision=chosen["precision"], layout=chosen["layout"])
+    if settings.compile == "auto":
+        passes, steps = Passes(settings.precision, settings.layout), _steps_ahead(context, key, settings)
+        device = _device_of(settings)
+
+        def measure() -> dict[str, Any]:
+            trial = copy.deepcopy(network).to(device)
+            return compile_choice(trial, inputs.to(device), passes, steps, context.console.say)
+
+        settings = replace(settings, compile=context.choose(f"compile/{key}", measure)["compile"])
+    return settings
+
+
+def _own_network(row: Row) -> bool:
+    """Whether a row's network is another than the recipe's student."""
+    return row.student is not None or row.start is not None
+
+
+def _steps_ahead(context: Context, key: str, settings: Training) -> int:
+    """The steps of all trainings of a network in this run."""
+    plan = context.plan
+    rows = 1 if key != "student" else sum(not _own_network(node.make()) for node in plan.rows.values())
+    samples = max(len(domain.splits["train"]) for domain in (context.source, context.target))
+    return rows * len(plan.seeds) * settings.epochs * math.ceil(samples / settings.batch_size)
+
+
+def _device_of(settings: Training) -> torch.device:
+    """The device that "auto" stands for on this machine."""
+    if settings.device != "auto":
+        return torch.device(settings.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _measured_passes(network: nn.Module, inputs: Tensor, settings: Training) -> dict[str, Any]:
+    """The precision and layout in which a network trains fastest, of those that the settings leave open."""
+    device = _device_of(settings)
+    precisions = ["fp32", *(["bf16"] if has_bf16(device) else [])] if settings.precision == "auto" else []
+    layouts = ["contiguous", *(["channels_last"] if inputs.ndim == 4 else [])] if settings.layout == "auto" else []
+    candidates = [
+        Passes(precision, layout)
+        for precision in precisions or [settings.precision]
+        for layout in layouts or [settings.layout]
+    ]
+    chosen, milliseconds = faster_passes(copy.deepcopy(network).to(device), inputs.to(device), candidates)
+    return {"precision": chosen.precision, "layout": chosen.layout, "step_ms": milliseconds}

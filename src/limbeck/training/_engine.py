@@ -1,0 +1,135 @@
+"""One optimiser step: batches through the method, losses to gradients, gradients to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from limbeck.core import Batch, Knowledge, stream_seed
+from limbeck.methods import Method, Update
+from limbeck.training._fabric import make_fabric
+from limbeck.training._optimisers import make_optimiser, set_rate
+from limbeck.training._settings import Training
+
+__all__ = ["Engine", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The samples of one step by stream, and what the teacher said of them."""
+
+    batches: Mapping[str, Batch]
+    knowledge: Mapping[str, Knowledge]
+
+    def split(self, parts: int) -> list[Step]:
+        """Every stream cut into so many parts, of nearly equal size."""
+        batches = {name: batch.split(parts) for name, batch in self.batches.items()}
+        knowledge = {name: said.split(parts) for name, said in self.knowledge.items()}
+        return [
+            Step({name: cut[i] for name, cut in batches.items()}, {name: cut[i] for name, cut in knowledge.items()})
+            for i in range(parts)
+        ]
+
+
+class Engine:
+    """A method on its device, in its precision and layout, with its optimisers."""
+
+    def __init__(self, method: Method, settings: Training, seed: int):
+        fabric = make_fabric(settings)
+        self.method, self.settings, self.seed = method, settings, seed
+        self.device, self.autocast = fabric.device, fabric.autocast
+        method.to(self.device)
+        if settings.layout == "channels_last":
+            method.to(memory_format=torch.channels_last)
+        if settings.compile is True:
+            method.student.compile()
+        self.groups = method.parameter_groups()
+        self.optimisers = {name: make_optimiser(groups, settings) for name, groups in self.groups.items()}
+
+    def update(self, step: Step, number: int, share: float) -> Iterator[dict[str, Tensor]]:
+        """Carry out a step; gives the losses of each of its updates, which are still on the device.
+
+        A method that yields several updates computes each after the optimiser step before it.
+        """
+        self._seed(stream_seed(self.seed, "step", number))
+        self.method.at(share)
+        parts = step.split(self._parts(step)) if self.settings.accumulate > 1 else [step]
+        runs = [self._run(part) for part in parts]
+        while (update := self._next(runs[0])) is not None:
+            optimiser = self.optimisers[update.group]
+            set_rate(optimiser, self.settings, share)
+            optimiser.zero_grad()
+            shown = self._backward(update, len(runs))
+            for run in runs[1:]:  # one part's graph is gone before the next is made
+                shown = _added(shown, self._backward(self._next(run), len(runs)))
+            if self.settings.clip is not None:
+                self._clip(update.group, self.settings.clip)
+            optimiser.step()
+            yield shown
+        self.method.after_update()
+
+    def place(self, batch: Batch) -> Batch:
+        """A batch on the device, images in the layout of the network."""
+        inputs, known = self._moved(batch.inputs), batch.known
+        if self.settings.layout == "channels_last" and inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if self.device.type == "cpu":
+            return batch if inputs is batch.inputs else Batch(inputs, batch.index, known)
+        return Batch(inputs, self._moved(batch.index), None if known is None else self._moved(known))
+
+    def place_knowledge(self, said: Knowledge) -> Knowledge:
+        if self.device.type == "cpu":
+            return said
+        features = {layer: self._moved(value) for layer, value in said.features.items()}
+        return Knowledge(None if said.logits is None else self._moved(said.logits), features)
+
+    def state(self) -> dict[str, Any]:
+        return {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
+
+    def restore(self, method: Mapping[str, Any], optimisers: Mapping[str, Any]) -> None:
+        self.method.load_state_dict(method)
+        for name, state in optimisers.items():
+            self.optimisers[name].load_state_dict(state)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+    def _parts(self, step: Step) -> int:
+        """As many parts as were asked for, but none with less than two samples of a stream (BatchNorm needs two)."""
+        smallest = min(len(batch) for batch in step.batches.values())
+        return max(1, min(self.settings.accumulate, smallest // 2))
+
+    def _run(self, step: Step) -> Iterator[Update]:
+        yield from self.method(step.batches, step.knowledge)
+
+    def _next(self, run: Iterator[Update]) -> Update | None:
+        with self.autocast():
+            return next(run, None)
+
+    def _backward(self, update: Update | None, parts: int) -> dict[str, Tensor]:
+        """Add the gradients of an update's loss, divided by the number of parts; gives the losses by name."""
+        assert update is not None, "every part of a step has the same updates"
+        losses = {name: value.float() / parts if parts > 1 else value.float() for name, value in update.losses.items()}
+        first, *rest = losses.values()
+        loss = sum(rest, start=first)
+        loss.backward()
+        return {"loss": loss.detach(), **{f"loss/{name}": value.detach() for name, value in losses.items()}}
+
+    def _clip(self, group: str, norm: float) -> None:
+        # Looking whether the norm is finite would wait for the device; the loss is looked at after the epoch.
+        parameters = [parameter for entry in self.groups[group] for parameter in entry["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, norm)
+
+    def _seed(self, seed: int) -> None:
+        """The generators that a step draws from; `torch.manual_seed` walks through all backends, which takes longer."""
+        torch.default_generator.manual_seed(seed)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device.type).manual_seed(seed)
+
+
+def _added(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value + second[name] for name, value in first.items()}

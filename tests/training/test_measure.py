@@ -1,0 +1,83 @@
+"""Choices by measurement: the clearly faster one, the plain one otherwise, and compiling only where it pays."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from limbeck.training import Passes, _measure, compile_choice, faster_passes, has_bf16
+
+CPU = torch.device("cpu")
+PLAIN, BF16, LAST = Passes(), Passes("bf16"), Passes("bf16", "channels_last")
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, seconds: dict[Passes, float], compiled: float = 0.0, first: float = 0.0):
+    """Passes that take these seconds."""
+
+    def passes_of(network, inputs, passes, backward=True, compile=False, **options) -> Iterator[float]:
+        if options.get("compiled"):
+            return itertools.chain([first], itertools.repeat(compiled))
+        return itertools.repeat(seconds[passes])
+
+    monkeypatch.setattr(_measure, "timed_passes", passes_of)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ((0.100, 0.050, 0.040), LAST),
+        ((0.100, 0.040, 0.050), BF16),
+        ((0.100, 0.095, 0.200), PLAIN),  # not clearly faster
+        ((0.001, 0.0001, 0.0001), PLAIN),  # too short to matter
+    ],
+)
+def test_the_clearly_faster_passes_are_taken(monkeypatch, seconds: tuple[float, ...], expected: Passes) -> None:
+    timed(monkeypatch, dict(zip((PLAIN, BF16, LAST), seconds, strict=True)))
+    chosen, told = faster_passes(nn.Linear(2, 2), torch.zeros(4, 2), [PLAIN, BF16, LAST])
+    assert chosen == expected
+    assert told["fp32 contiguous"] == pytest.approx(seconds[0] * 1e3)
+    assert len(told) == (1 if seconds[0] < 0.002 else 3)
+
+
+@pytest.mark.parametrize("backward", [True, False])
+def test_passes_are_really_run_on_a_copy(backward: bool) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    runs = _measure.timed_passes(network, torch.randn(5, 3, 8, 8), Passes("fp32", "channels_last"), backward)
+    assert next(runs) > 0 and next(runs) > 0
+    assert all(value.equal(before[name]) for name, value in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("steps", "compiled", "first", "taken"),
+    [(10_000, 0.015, 20.0, True), (10_000, 0.019, 20.0, False), (10_000, 0.03, 1.0, False), (10, 0.001, 0.0, False)],
+)
+def test_compiling_is_taken_where_the_saving_exceeds_its_time(monkeypatch, steps, compiled, first, taken) -> None:
+    timed(monkeypatch, {PLAIN: 0.02}, compiled, first)
+    found = compile_choice(nn.Linear(2, 2), torch.zeros(4, 2), PLAIN, steps)
+    assert found["compile"] is taken
+    assert found["steps_ahead"] == steps and found["eager_ms"] == pytest.approx(20)
+    if steps > 10:
+        assert found["saving_s"] == pytest.approx(steps * (0.02 - compiled)) and found["compile_s"] == first
+    else:
+        assert "compiling cannot pay" in found["reason"] and "compile_s" not in found
+
+
+def test_without_a_compiler_training_stays_eager(monkeypatch) -> None:
+    def refuse(*arguments, **options):
+        raise RuntimeError("no C++ compiler\nand more")
+
+    monkeypatch.setattr(_measure, "HOPE", 1e9)
+    monkeypatch.setattr(nn.Linear, "compile", lambda self: setattr(self, "forward", refuse))
+    found = compile_choice(nn.Linear(2, 2), torch.zeros(4, 2), PLAIN, 100)
+    assert found["compile"] is False and found["reason"] == "torch.compile failed (RuntimeError): no C++ compiler"
+
+
+def test_what_bf16_needs() -> None:
+    assert isinstance(has_bf16(CPU), bool)
+    assert has_bf16(torch.device("meta")) is False

@@ -81,7 +81,7 @@ class Alternating(Method):
 
     streams: ClassVar[tuple[Stream, ...]] = ("source",)
 
-    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> Iterator[Update]:  # type: ignore[override]
+    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> Iterator[Update]:
         for group in ("student", "head"):
             yield Update({"own": self._loss(batches["source"])}, group)
 

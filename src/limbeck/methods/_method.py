@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
@@ -46,10 +46,13 @@ class Method(nn.Module, ABC):
         self.task = task
 
     @abstractmethod
-    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
-        """The losses of one step, by stream name; one entry for nearly all methods."""
+    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> Iterable[Update]:
+        """The losses of one step, by stream name; one entry for nearly all methods.
 
-    def forward(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
+        A method with several yields them: each is computed after the optimiser step of the one before.
+        """
+
+    def forward(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> Iterable[Update]:
         """`updates`; the loop calls the module, so that precision and distributed wrappers see it."""
         return self.updates(batches, knowledge)
 

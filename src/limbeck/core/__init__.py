@@ -1,7 +1,8 @@
-"""The words that every room speaks: batches, outputs, knowledge, domains, errors, seeds, files."""
+"""The words that every room speaks: batches, outputs, knowledge, domains, errors, seeds, draws, files."""
 
 from limbeck.core.batch import FEATURES, Batch, Knowledge, Outputs
 from limbeck.core.domain import Domain, DomainView, Opening
+from limbeck.core.draws import Draws
 from limbeck.core.errors import (
     LimbeckError,
     RunError,
@@ -20,6 +21,7 @@ __all__ = [
     "Batch",
     "Domain",
     "DomainView",
+    "Draws",
     "Inline",
     "Knowledge",
     "LimbeckError",

@@ -27,6 +27,7 @@ class Room:
 
 ROOMS = (
     Room("data", "data part", "limbeck.data:Data"),
+    Room("augmentations", "augmentation", "limbeck.augmentations:Augmentation"),
     Room("networks", "network", "torch.nn:Module"),
     Room("teachers", "teacher", "limbeck.teachers:Teacher"),
     Room("distances", "distance", "limbeck.distances:Distance"),

@@ -230,7 +230,13 @@ def test_stages_are_commands_too(limb: Limbeck) -> None:
     done = limb("label", "small.yaml", "--name", "parts")
     assert done.code == 0
     assert [Path(line, "manifest.json").exists() for line in done.out.splitlines()] == [True]
+    store = done.out.strip()
+    assert "complete: true" in limb("show", store).out
     assert limb("run", "small.yaml", "--name", "parts", "--stages", "teacher, knowledge").code == 0
+    assert limb("store", "prune", "small.yaml").code == 2
+    done = limb("store", "prune", "runs/parts")
+    assert done.code == 0 and done.out.startswith(f"{store}: ") and not Path(store, "manifest.json").exists()
+    assert "There is no stored knowledge" in limb("store", "prune", "runs/parts").err
     assert "belongs to another recipe" in limb("run", "small.yaml", "--name", "parts", "--set", "seeds=2").err
     assert limb("gap", "small.yaml", "--name", "parts").code == 0
 
@@ -263,7 +269,7 @@ def test_list_shows_rooms_and_recipes(limb: Limbeck) -> None:
     for word in ("recipes", "digits", "objectives", "mmd", "source_only"):
         assert word in everything
     assert limb("list", "objectives").out.splitlines()[0] == "objectives"
-    assert "kl " in limb("list", "objectives").out and "mmd" not in limb("list", "objectives").out
+    assert "  kl " in limb("list", "objectives").out and "  mmd " not in limb("list", "objectives").out
     assert limb("list", "recipes").out.startswith("recipes\n")
 
 

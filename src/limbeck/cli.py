@@ -40,6 +40,10 @@ app = typer.Typer(
 )
 
 
+stores = typer.Typer(no_args_is_help=True)
+app.add_typer(stores, name="store", help="Stored knowledge: prune.")
+
+
 def _version(wanted: bool) -> bool:
     if wanted:
         print(f"limbeck {limbeck.__version__}")
@@ -113,12 +117,16 @@ def gap(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), 
 @app.command()
 def label(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), name: Name = None) -> None:
     """Train the teacher where needed, and store what it says of the target."""
+    from limbeck.knowledge import find_stores
     from limbeck.recipes import run_recipe
 
     stages = ["teacher", "knowledge"]
     for folder in run_recipe(recipe, overrides=overrides or [], runs=runs, name=name, stages=stages):
-        for store in sorted((folder / "knowledge").glob("*/manifest.json")):
-            print(store.parent)
+        stores = find_stores(folder / "knowledge")
+        for store in stores:
+            print(store)
+        if not stores:
+            print(f"{folder}: nothing is stored, its teachers are asked live ('knowledge.read' in the recipe)")
 
 
 @app.command()
@@ -178,11 +186,17 @@ def list_parts(room: Annotated[str | None, typer.Argument(help="One room, such a
 
 @app.command()
 def show(
-    what: Annotated[str, typer.Argument(help="A part, a shipped recipe, or a run folder.")],
+    what: Annotated[str, typer.Argument(help="A part, a shipped recipe, a run folder, or a store of knowledge.")],
 ) -> None:
-    """A part's settings, a recipe's text, or a run's results."""
+    """A part's settings, a recipe's text, a run's results, or what a store holds."""
+    from limbeck.knowledge import describe_store, find_stores
     from limbeck.recipes import describe, run_folders
 
+    if Path(what).is_dir() and Path(what) in find_stores(Path(what)):
+        import yaml
+
+        print(yaml.safe_dump(describe_store(Path(what)), sort_keys=False, allow_unicode=True), end="")
+        return
     folders = run_folders(Path(what))
     for folder in folders:
         _print_run(folder)
@@ -190,6 +204,22 @@ def show(
         _print_overview(Path(what))
     if not folders:
         print(describe(what))
+
+
+@stores.command("prune")
+def prune(
+    folders: Annotated[list[Path], typer.Argument(help="Stores, or folders such as a run, with all stores below.")],
+) -> None:
+    """Remove stored knowledge; a run that needs it again computes it anew."""
+    from limbeck.core import UsageError
+    from limbeck.knowledge import find_stores, prune_store
+
+    for folder in folders:
+        found = find_stores(folder)
+        if not found:
+            raise UsageError(f"There is no stored knowledge in {folder}. `limbeck label` prints where it lies.")
+        for store in found:
+            print(f"{store}: {prune_store(store) / 1e6:.1f} MB freed")
 
 
 @app.command()

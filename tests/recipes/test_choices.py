@@ -41,7 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which measurements were made."""
     made: list[str] = []
 
-    def passes(network, inputs, settings) -> dict[str, Any]:
+    def passes(network, inputs, settings, backward=True) -> dict[str, Any]:
         made.append("passes")
         return {"precision": "fp32", "layout": "channels_last", "step_ms": {}}
 

@@ -1,138 +1,146 @@
-"""The store: what a teacher says of a domain, computed once, read by index."""
+"""The store: what a teacher says of a domain, read by sample and view from memory maps."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import FEATURES, Knowledge, RunError, Spec
-from limbeck.core.files import atomic_path, read_json, write_json
+from limbeck.core import Knowledge, RunError, Spec, UsageError
+from limbeck.core.files import read_json
 from limbeck.core.weights import fingerprint
-from limbeck.teachers import Teacher
+from limbeck.knowledge._arrays import Layout, map_array, map_plain
+from limbeck.knowledge._identity import differences
+from limbeck.knowledge._journal import JOURNAL, Shard, damaged
+from limbeck.knowledge._keeping import LOGITS, TOP, read_logits
 
-__all__ = ["Store", "label_domain", "store_identity"]
+__all__ = ["MANIFEST", "Store"]
 
-VERSION = 1
-SHARD = 8192
-LOGITS = "logits"
-
-
-def store_identity(teacher: Teacher, inputs: Tensor, layers: Sequence[str]) -> dict[str, Any]:
-    """What a store's answers depend on; equal identities mean equal answers."""
-    return {
-        "version": VERSION,
-        "teacher": teacher.fingerprint(),
-        "inputs": fingerprint(inputs),
-        "samples": inputs.shape[0],
-        "layers": sorted(layers),
-    }
+MANIFEST = "manifest.json"
+ROWS = "rows.npy"
 
 
 @dataclass(frozen=True)
 class Store:
-    """Logits and layers of every sample of a domain, in the order of the domain."""
+    """Logits and layers of the samples of a domain, in views.
+
+    arrays: by name ("logits", or the three of the top k, and the layers), each [views · rows, ...],
+    the whole of one view after that of another. lookup: [N] the row of each sample of the domain,
+    -1 where it is not stored; None where all are. classes: the width of the logits where only
+    the top k are kept. about: the manifest.
+    """
 
     folder: Path
-    arrays: dict[str, Tensor]
+    arrays: Mapping[str, Tensor]
+    views: int = 1
+    lookup: Tensor | None = None
+    classes: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path) -> Store:
-        """Read a finished store; `RunError` where shards are missing or of another size."""
-        manifest = read_json(folder / "manifest.json")
-        names = manifest["arrays"]
-        arrays = {}
-        for name in names:
-            shards = [_read_shard(folder, name, number, rows) for number, rows in enumerate(manifest["shards"])]
-            arrays[name] = torch.from_numpy(np.concatenate(shards))
-        return cls(folder, arrays)
+    def open(cls, folder: Path, expect: Mapping[str, Any] | None = None, verify: bool = True) -> Store:
+        """Open a finished store.
+
+        expect: the identity that it must have; `UsageError` names the fields that differ. verify:
+        compare the checksums of all shards; `RunError` names the damaged ones, with the mend.
+        """
+        folder = Path(folder)
+        about = manifest_of(folder)
+        if expect is not None and (found := differences(about["identity"], expect)):
+            raise UsageError(
+                f"The stored knowledge {folder} is not what is asked for: it differs in {', '.join(found)}. "
+                "Label the domain again with `limbeck label`, or ask with the settings that the store was made with."
+            )
+        if verify and (faults := damage(folder, about)):
+            raise RunError(
+                f"The stored knowledge {folder} is damaged: {'; '.join(faults)}. "
+                "Run `limbeck label` again: it computes these rows anew and keeps the rest."
+            )
+        arrays = {name: map_array(folder, layout) for name, layout in layouts_of(about).items()}
+        return cls(folder, arrays, about["views"], _lookup(folder, about), about["classes"], about)
 
     def __len__(self) -> int:
-        return next(iter(self.arrays.values())).shape[0]
+        return next(iter(self.arrays.values())).shape[0] // self.views
 
-    def read(self, index: Tensor) -> Knowledge:
-        """The knowledge of the samples at `index` [n], on the CPU."""
-        rows = {name: array[index] for name, array in self.arrays.items()}
-        return Knowledge(rows.pop(LOGITS, None), rows)
+    def read(self, index: Tensor, view: int = 0) -> Knowledge:
+        """The knowledge of one view of the samples at `index` [n], on the CPU, in the kept type."""
+        if not 0 <= view < self.views:
+            raise UsageError(f"The store {self.folder} has {self.views} views of each sample. There is no view {view}.")
+        rows = index if self.lookup is None else self._rows(index)
+        if view:
+            rows = rows + view * len(self)
+        read = {name: torch.index_select(array, 0, rows) for name, array in self.arrays.items()}
+        if self.classes and TOP[0] in read:
+            return Knowledge(read_logits({name: read.pop(name) for name in TOP}, self.classes), read)
+        return Knowledge(read.pop(LOGITS, None), read)
 
     def spec(self) -> Spec:
-        layers = {name: tuple(array.shape[1:]) for name, array in self.arrays.items() if name != LOGITS}
-        return Spec(self.arrays[LOGITS].shape[1] if LOGITS in self.arrays else 0, layers)
+        layers = {name: tuple(array.shape[1:]) for name, array in self.arrays.items() if name not in (LOGITS, *TOP)}
+        return Spec(self.arrays[LOGITS].shape[1] if LOGITS in self.arrays else self.classes, layers)
+
+    def encoding(self, layer: str) -> tuple[Tensor, Tensor]:
+        """Mean [d] and components [k, d] of a layer that is kept as PCA codes: layer ≈ codes · components + mean."""
+        about = self.about.get("encodings", {}).get(layer)
+        if about is None:
+            raise UsageError(f"The layer {layer!r} of the store {self.folder} is not kept as PCA codes.")
+        return map_plain(self.folder / about["mean"]), map_plain(self.folder / about["components"])
+
+    def _rows(self, index: Tensor) -> Tensor:
+        assert self.lookup is not None
+        rows = self.lookup[index]
+        if bool((rows < 0).any()):
+            missing = int(index[rows < 0][0])
+            raise UsageError(f"Sample {missing} is not in the store {self.folder}, which holds {len(self)} samples.")
+        return rows
 
 
-def label_domain(
-    root: Path,
-    teacher: Teacher,
-    inputs: Tensor,
-    layers: Sequence[str] = (FEATURES,),
-    batch_size: int = 512,
-    progress: Callable[[int], None] = lambda samples: None,
-) -> Store:
-    """The store of this teacher and these inputs [N, ...] below `root`, computed where it is not yet there.
-
-    A stopped call goes on from the last whole shard; an identical store is read, not computed.
-    """
-    identity = store_identity(teacher, inputs, layers)
-    folder = root / fingerprint(*(f"{key}={value}" for key, value in identity.items()))
-    if not (folder / "manifest.json").exists():
-        names = [LOGITS, *sorted(layers)] if LOGITS in teacher.provides else sorted(layers)
-        _compute(folder, teacher, inputs, names, batch_size, progress)
-        total = inputs.shape[0]
-        sizes = [min(SHARD, total - start) for start in range(0, total, SHARD)]
-        write_json(folder / "manifest.json", {**identity, "arrays": names, "shards": sizes})
-    return Store.open(folder)
+def layouts_of(about: Mapping[str, Any]) -> dict[str, Layout]:
+    return {name: Layout(x["file"], x["dtype"], tuple(x["shape"])) for name, x in about["arrays"].items()}
 
 
-def _compute(
-    folder: Path,
-    teacher: Teacher,
-    inputs: Tensor,
-    names: Sequence[str],
-    batch_size: int,
-    progress: Callable[[int], None],
-) -> None:
-    for number, start in enumerate(range(0, inputs.shape[0], SHARD)):
-        rows = inputs[start : start + SHARD]
-        if all(_shard_path(folder, name, number).exists() for name in names):
-            progress(len(rows))
-            continue
-        parts: dict[str, list[Tensor]] = {name: [] for name in names}
-        for batch in rows.split(batch_size):
-            said = teacher.label(batch)
-            for name in names:
-                parts[name].append(said.scores() if name == LOGITS else said.features[name])
-            progress(len(batch))
-        for name, tensors in parts.items():
-            with atomic_path(_shard_path(folder, name, number)) as temporary:
-                temporary.write_bytes(_npy(torch.cat(tensors)))
+def damage(folder: Path, about: Mapping[str, Any]) -> list[str]:
+    """The damaged shards and files of a finished store, in words."""
+    layouts, faults = layouts_of(about), []
+    for shard in (Shard(**entry) for entry in about["shards"]):
+        if names := damaged(folder, layouts, shard, about["rows"]):
+            faults.append(f"rows {shard.start} to {shard.stop} of view {shard.view} in {', '.join(sorted(names))}")
+    for layer, encoding in about["encodings"].items():
+        if encoding["digest"] != digest_of(folder, encoding):
+            faults.append(f"the PCA encoding of {layer}")
+    if about["identity"]["rows"] not in ("all", digest_of(folder, {"rows": ROWS})):
+        faults.append(ROWS)
+    return faults
 
 
-def _npy(tensor: Tensor) -> bytes:
-    file = io.BytesIO()  # on a full disk NumPy's own writer raises an error that does not say so
-    np.save(file, tensor.cpu().numpy(), allow_pickle=False)
-    return file.getvalue()
-
-
-def _shard_path(folder: Path, name: str, number: int) -> Path:
-    return folder / f"{name.replace('/', '_')}-{number:05d}.npy"
-
-
-def _read_shard(folder: Path, name: str, number: int, rows: int) -> np.ndarray:
-    path = _shard_path(folder, name, number)
+def digest_of(folder: Path, files: Mapping[str, Any]) -> str:
+    """A fingerprint of the small arrays that an encoding names, or of the rows; "" where they cannot be read."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise RunError(
-            f"The stored knowledge {path} cannot be read: {error}. Remove {folder} and run again."
-        ) from error
-    if array.shape[0] != rows:
-        raise RunError(
-            f"The stored knowledge {path} has {array.shape[0]} rows, not {rows}. Remove {folder}, run again."
-        )
-    return array
+        return fingerprint(*(map_plain(folder / files[key]) for key in ("mean", "components", "rows") if key in files))
+    except RunError:
+        return ""
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """What is written of a finished store; `UsageError` where it is none."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        begun = (folder / JOURNAL).is_file()
+        state = "is not finished" if begun else "is not there"
+        raise UsageError(f"The stored knowledge {folder} {state}. Run `limbeck label`, which goes on where it stopped.")
+    about = read_json(path)
+    if not isinstance(about, dict) or "identity" not in about:
+        raise UsageError(f"{folder} is not stored knowledge of this version. Label the domain again.")
+    return about
+
+
+def _lookup(folder: Path, about: Mapping[str, Any]) -> Tensor | None:
+    if about["identity"]["rows"] == "all":
+        return None
+    rows = map_plain(folder / ROWS)
+    lookup = torch.full((about["samples"],), -1, dtype=torch.int64)
+    lookup[rows] = torch.arange(len(rows))
+    return lookup

@@ -46,6 +46,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
         _check_start(plan, name, row, faults)
         if row is not None:
             _check_taught(plan, name, row, teachers, faults)
+            _check_views(plan, name, row, faults)
             _check_labelled(f"rows.{name}", row.method, split, faults)
     _check_comparison(plan, rows, faults)
     _check_validators(plan, faults)
@@ -119,6 +120,28 @@ def _check_taught(plan: Plan, name: str, row: Row, teachers: Mapping[str, Teache
             path,
             f"This row needs the teacher's {' and '.join(sorted(needs - teacher.teacher.provides))}, and the teacher "
             f"gives only {' and '.join(sorted(teacher.teacher.provides))}.",
+        )
+
+
+def _check_views(plan: Plan, name: str, row: Row, faults: Faults) -> None:
+    """What is augmented and taught must be what the teacher saw."""
+    node, settings = plan.rows[name], _made(plan.tree.settings["knowledge"], faults)
+    own = _made(node.settings["augmentation"], faults)
+    parts = (_made(plan.tree.settings["augmentation"], faults) if own is None else own) or ()
+    if settings is None or settings.read == "live" or not parts or not row.method.knowledge_streams():
+        return
+    mixing = [type(part).__module__.rpartition(".")[2] for part in parts if part.mixes]
+    if mixing:
+        faults.add(
+            f"rows.{name}",
+            f"No store can replay {mixing[0]}, which combines samples of a batch: set 'knowledge.read' to live, or "
+            "leave it out.",
+        )
+    elif settings.views is None:
+        faults.add(
+            f"rows.{name}",
+            "It learns from a teacher on augmented samples, so the teacher must see the same views: set "
+            "'knowledge.views' to how many of each sample are stored, or 'knowledge.read' to live.",
         )
 
 

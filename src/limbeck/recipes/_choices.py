@@ -15,7 +15,10 @@ from limbeck.recipes._context import Context
 from limbeck.recipes._plan import Row
 from limbeck.training import Passes, Training, compile_choice, faster_passes, has_bf16
 
-__all__ = ["measured_settings"]
+__all__ = ["labelling_passes", "measured_settings"]
+
+LABELLED = 256
+"""So many samples are asked at once when the speed of answers is measured."""
 
 
 def measured_settings(context: Context, name: str, method: Method, settings: Training) -> Training:
@@ -40,6 +43,16 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
     return settings
 
 
+def labelling_passes(context: Context, teacher: str, network: nn.Module, inputs: Tensor) -> Passes:
+    """The precision and layout in which a teacher answers fastest; its training's, where the recipe fixes them."""
+    settings = context.plan.training(context.plan.teachers[teacher])
+    batch = inputs[:LABELLED]
+    if "auto" not in (settings.precision, settings.layout):
+        return Passes(settings.precision, settings.layout)
+    chosen = context.choose(f"answers/{teacher}", lambda: _measured_passes(network, batch, settings, backward=False))
+    return Passes(chosen["precision"], chosen["layout"])
+
+
 def _own_network(row: Row) -> bool:
     """Whether a row's network is another than the recipe's student."""
     return row.student is not None or row.start is not None
@@ -60,9 +73,9 @@ def _device_of(settings: Training) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _measured_passes(network: nn.Module, inputs: Tensor, settings: Training) -> dict[str, Any]:
-    """The precision and layout in which a network trains fastest, of those that the settings leave open."""
-    device = _device_of(settings)
+def _measured_passes(network: nn.Module, inputs: Tensor, settings: Training, backward: bool = True) -> dict[str, Any]:
+    """The precision and layout in which a network is fastest, of those that the settings leave open."""
+    device = _device_of(settings) if backward else torch.device("cpu")
     precisions = ["fp32", *(["bf16"] if has_bf16(device) else [])] if settings.precision == "auto" else []
     layouts = ["contiguous", *(["channels_last"] if inputs.ndim == 4 else [])] if settings.layout == "auto" else []
     candidates = [
@@ -70,5 +83,5 @@ def _measured_passes(network: nn.Module, inputs: Tensor, settings: Training) -> 
         for precision in precisions or [settings.precision]
         for layout in layouts or [settings.layout]
     ]
-    chosen, milliseconds = faster_passes(copy.deepcopy(network).to(device), inputs.to(device), candidates)
+    chosen, milliseconds = faster_passes(copy.deepcopy(network).to(device), inputs.to(device), candidates, backward)
     return {"precision": chosen.precision, "layout": chosen.layout, "step_ms": milliseconds}

@@ -14,7 +14,7 @@ from limbeck.core import Domain, Opening, Spec, Task, UsageError
 from limbeck.core.files import read_json, write_json, write_text
 from limbeck.core.weights import fingerprint
 from limbeck.data import Preprocessing, Raw, prepare
-from limbeck.knowledge import Store
+from limbeck.knowledge import Reader
 from limbeck.recipes._console import Console
 from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
@@ -25,7 +25,8 @@ __all__ = ["Context", "check_same_data", "open_context", "remember"]
 
 @dataclass
 class Context:
-    """One run at work. prints: what changes with the data. stores: knowledge by teacher and seed, then by domain."""
+    """One run at work. prints: what changes with the data. readers: knowledge by
+    teacher, seed, domain and views."""
 
     plan: Plan
     folder: Path
@@ -35,7 +36,7 @@ class Context:
     preprocessing: Preprocessing
     task: Task
     prints: dict[str, str]
-    stores: dict[tuple[str, int], dict[str, Store]] = field(default_factory=dict)
+    readers: dict[tuple[str, int, str, str], Reader] = field(default_factory=dict)
 
     @property
     def frame(self) -> Frame:
@@ -59,6 +60,7 @@ class Context:
         choices = resolved.get("choices") or {}
         if key not in choices:
             choices[key] = measured()
+            self.console.say(f"measured {key}: {', '.join(f'{name} {value}' for name, value in choices[key].items())}")
             write_text(path, write_yaml({**resolved, "choices": choices}))
         return choices[key]
 

@@ -14,9 +14,10 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from limbeck.core import UsageError, did_you_mean
 from limbeck.data import SplitSettings
+from limbeck.knowledge import Keeping
 from limbeck.objectives import Term
 from limbeck.recipes._load import shipped_recipes
-from limbeck.recipes._plan import GapPlan, Recipe, Row, TeacherPlan
+from limbeck.recipes._plan import GapPlan, KnowledgePlan, Recipe, Row, TeacherPlan
 from limbeck.recipes._rooms import ROOMS, part_class, part_names, room_of
 from limbeck.recipes._schema import settings_of
 from limbeck.recipes._wording import KINDS, LIMITS
@@ -32,6 +33,8 @@ _KEYS = {
     "training": Training,
     "split": SplitSettings,
     "gap": GapPlan,
+    "knowledge": KnowledgePlan,
+    "keeping": Keeping,
 }
 """What stands in a recipe beside parts, by the key under which it does."""
 

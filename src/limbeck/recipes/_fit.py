@@ -9,6 +9,7 @@ from limbeck.methods import Method
 from limbeck.objectives import Objective
 from limbeck.recipes._context import Context
 from limbeck.recipes._networks import built_method, built_student, built_teacher, teaching_method
+from limbeck.recipes._nodes import ObjectNode
 from limbeck.recipes._plan import Row, objectives_of
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._schema import Faults
@@ -33,6 +34,7 @@ def _teacher(context: Context, name: str, faults: Faults) -> Teacher | None:
     node, path = context.plan.teachers[name], f"teachers.{name}"
     made = node.make()
     _check_validator(f"{path}.validator", made.validator, context, faults)
+    _check_augmentation(path, node, context, faults)
     if made.method is not None and not _suits_task(path, made.method, context, faults):
         return None
     try:
@@ -52,6 +54,7 @@ def _method(context: Context, name: str, teachers: dict[str, Teacher | None], fa
     plan, path = context.plan, f"rows.{name}"
     row: Row = plan.rows[name].make()
     _check_validator(f"{path}.validator", row.validator, context, faults)
+    _check_augmentation(path, plan.rows[name], context, faults)
     suits = _suits_task(path, row.method, context, faults)
     _check_batches(path, row.method.reads(), plan.training(plan.rows[name]).batch_size, context, faults)
     if "target_labels" in row.method.requires() and not context.target.labelled:
@@ -81,6 +84,14 @@ def _suits_task(path: str, method: Method, context: Context, faults: Faults) -> 
             f"{context.source.name} are values to regress. Use one of: {', '.join(suited)}.",
         )
     return not unfit
+
+
+def _check_augmentation(path: str, node: ObjectNode, context: Context, faults: Faults) -> None:
+    for part in context.plan.augmentation(node):
+        try:
+            part.check(context.source.shape)
+        except UsageError as error:
+            faults.add(path, error)
 
 
 def _check_validator(path: str, validator: str | None, context: Context, faults: Faults) -> None:

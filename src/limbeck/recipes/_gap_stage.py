@@ -17,7 +17,7 @@ from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, me
 from limbeck.recipes._context import Context
 from limbeck.recipes._plan import GapPlan
 from limbeck.recipes._rooms import parts_of
-from limbeck.recipes._training_stages import ready_teacher, teacher_is_ready
+from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
 from limbeck.teachers import Teacher
 
 __all__ = ["gap_stage"]

@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt, MinLen
 from torch import nn
 
+from limbeck.augmentations import Augmentation
 from limbeck.core import Inline
 from limbeck.data import Data, SplitSettings
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings
+from limbeck.knowledge import Keeping
 from limbeck.methods import Method
 from limbeck.objectives import Objective
 from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
@@ -22,18 +24,37 @@ from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = ["GapPlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan", "objectives_of"]
+__all__ = ["GapPlan", "KnowledgePlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan", "objectives_of"]
+
+
+@dataclass(frozen=True)
+class KnowledgePlan:
+    """How students get the teacher's knowledge.
+
+    read: from the "store", where each sample's knowledge is computed once, "live" from the
+    teacher at every step, or "auto", whichever takes less time by measurement. views: so many
+    augmented views of each sample are stored, and training replays exactly these; needed where a
+    store is to serve augmented training. keeping: what is stored, in which numbers.
+    """
+
+    read: Literal["auto", "store", "live"] = "store"
+    views: Annotated[int, Gt(0)] | None = None
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 @dataclass(frozen=True)
 class TeacherPlan:
-    """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`."""
+    """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`.
+
+    augmentation: of what it learns from, the recipe's where it does not say, [] for none.
+    """
 
     teacher: Annotated[Teacher, Inline()]
     method: Method | None = None
     title: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
+    augmentation: Sequence[Augmentation] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,8 @@ class Row:
 
     start: the row or the teacher from whose weights it goes on. teacher: by whom it is taught, the
     first teacher where it does not say. student: another network than the recipe's. validator:
-    another choice of the checkpoint than the recipe's.
+    another choice of the checkpoint than the recipe's. augmentation: other augmentations than the
+    recipe's, [] for none.
     """
 
     method: Annotated[Method, Inline()]
@@ -52,6 +74,7 @@ class Row:
     student: nn.Module | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
+    augmentation: Sequence[Augmentation] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,8 +89,10 @@ class GapPlan:
 class Recipe:
     """The keys of a recipe file.
 
-    `teacher: …` is short for `teachers: {teacher: …}`. choices: what an earlier run decided by
-    measurement (precision and the like), to be kept; a run writes its own here.
+    `teacher: …` is short for `teachers: {teacher: …}`. augmentation: what is done to the inputs
+    in training, one after another, in every row and teacher that does not say otherwise. choices:
+    what an earlier run decided by measurement (precision and the like), to be kept; a run writes
+    its own here.
     """
 
     source: Data
@@ -77,6 +102,8 @@ class Recipe:
     name: str | None = None
     teachers: Mapping[str, TeacherPlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
+    augmentation: Sequence[Augmentation] = ()
+    knowledge: KnowledgePlan = field(default_factory=KnowledgePlan)
     split: SplitSettings = field(default_factory=SplitSettings)
     classes: Literal["same", "shared", "source"] = "same"
     gap: GapPlan = field(default_factory=GapPlan)
@@ -150,6 +177,11 @@ class Plan:
         base = dataclasses.asdict(self.make("training"))
         settings = parse(Training, {**base, **node.settings["training"].make()}, f"{node.path}.training", "", Faults())
         return settings.make()
+
+    def augmentation(self, node: ObjectNode) -> list[Augmentation]:
+        """The augmentations of a row or a teacher: its own, or the recipe's."""
+        own = node.settings["augmentation"].make()
+        return list(self.make("augmentation") if own is None else own)
 
     def foreign(self) -> list[str]:
         """The classes outside limbeck that this recipe calls."""

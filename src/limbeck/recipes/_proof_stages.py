@@ -20,15 +20,8 @@ from limbeck.recipes._context import Context
 from limbeck.recipes._folder import command_line
 from limbeck.recipes._networks import parameter_bytes
 from limbeck.recipes._plan import Row, TeacherPlan
-from limbeck.recipes._training_stages import (
-    EMBEDDED,
-    milliseconds_per_sample,
-    ready_teacher,
-    student_folder,
-    teacher_folder,
-    teacher_is_ready,
-    validator_of,
-)
+from limbeck.recipes._teachers import ready_teacher, teacher_folder, teacher_is_ready
+from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
 from limbeck.reports import write_report
 from limbeck.teachers import Teacher
 

@@ -13,10 +13,11 @@ from limbeck.recipes._context import Context, check_same_data, open_context, rem
 from limbeck.recipes._fit import check_fit
 from limbeck.recipes._folder import check_owner, claim, clear, disk_faults, locked, run_folders
 from limbeck.recipes._gap_stage import gap_stage
+from limbeck.recipes._knowledge_stage import knowledge_stage
 from limbeck.recipes._load import load_plans
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._proof_stages import evaluation_stage, report_stage
-from limbeck.recipes._training_stages import knowledge_stage, student_stage, teacher_stage
+from limbeck.recipes._training_stages import student_stage, teacher_stage
 from limbeck.reports import write_overview
 
 __all__ = ["STAGES", "run_recipe"]

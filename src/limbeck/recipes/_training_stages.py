@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +16,31 @@ from limbeck.core import Spec, UsageError
 from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
-from limbeck.knowledge import Store, label_domain
+from limbeck.knowledge import Reader
 from limbeck.methods import Method
 from limbeck.networks import Observed
 from limbeck.recipes._choices import measured_settings
 from limbeck.recipes._context import Context
+from limbeck.recipes._knowledge_stage import readers_of
 from limbeck.recipes._networks import (
     built_method,
     built_teacher,
-    knowledge_layers,
     parameter_bytes,
-    taught_methods,
     teaching_method,
 )
+from limbeck.recipes._nodes import ObjectNode
 from limbeck.recipes._plan import Row, TeacherPlan
 from limbeck.recipes._rooms import parts_of
-from limbeck.teachers import Teacher
+from limbeck.recipes._teachers import teacher_folder, teacher_is_ready
+from limbeck.recipes._views import views_of
 from limbeck.trackers import ALWAYS, Tracker
-from limbeck.training import Job, Training, predict, represent, train
+from limbeck.training import Job, predict, represent, train
 
 __all__ = [
     "EMBEDDED",
-    "knowledge_stage",
     "milliseconds_per_sample",
-    "ready_teacher",
     "student_folder",
     "student_stage",
-    "teacher_folder",
-    "teacher_is_ready",
     "teacher_stage",
     "validator_of",
 ]
@@ -77,12 +74,13 @@ def _said(name: str, seed: int, done: dict[str, Any], seconds: float) -> str:
 
 @dataclass(frozen=True)
 class _Trained:
-    """Who is trained: a teacher or a row, with which seed, where its files go, and what chooses its checkpoint."""
+    """Who is trained: a teacher or a row, with which seed, where its files go, and who teaches it."""
 
     name: str
     seed: int
+    node: ObjectNode
     folder: Path
-    validator: str | None
+    stores: Mapping[str, Reader] = field(default_factory=dict)
 
 
 def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
@@ -91,8 +89,8 @@ def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float
     assert network is not None
     made: TeacherPlan = plan.teachers[name].make()
     method = teaching_method(made, network, context.frame)
-    who = _Trained(name, seed, teacher_folder(context, name, seed), made.validator)
-    job = _job(context, who, method, plan.training(plan.teachers[name]), context.about())
+    who = _Trained(name, seed, plan.teachers[name], teacher_folder(context, name, seed))
+    job = _job(context, who, method, made.validator, context.about())
     return train(job, _trackers(context), tick)
 
 
@@ -102,9 +100,10 @@ def _trackers(context: Context) -> list[Tracker]:
     return [*always, *asked]
 
 
-def _job(context: Context, who: _Trained, method: Method, settings: Training, about: dict[str, Any]) -> Job:
+def _job(context: Context, who: _Trained, method: Method, validator: str | None, about: dict[str, Any]) -> Job:
     """The job of one training; what it may see follows from what the method says it needs."""
-    task = context.task
+    task, plan = context.task, context.plan
+    settings = plan.training(who.node)
     settings = measured_settings(context, who.name, method, settings)
     purpose = f"training of {who.name}"
     opened = ("train",) if "target_labels" in method.requires() else ()
@@ -113,12 +112,13 @@ def _job(context: Context, who: _Trained, method: Method, settings: Training, ab
         folder=who.folder,
         method=method,
         domains={"source": context.source.view(), "target": context.target.view(opened, purpose, who.name)},
-        stores=_stores(context, who.name, who.seed),
+        stores=who.stores,
         settings=settings,
         seed=who.seed,
         validate=lambda source, labels, target: _scores(Observations(source, labels, target, task)),
-        validator=validator_of(context, who.validator),
+        validator=validator_of(context, validator),
         about=about,
+        views=views_of(plan, who.node, method, who.seed),
     )
 
 
@@ -133,65 +133,12 @@ def _scores(seen: Observations) -> dict[str, float]:
     return {name: validate(name, seen) for name in sorted(names)}
 
 
-def teacher_folder(context: Context, name: str, seed: int) -> Path:
-    return context.folder / "teachers" / name / str(seed)
-
-
-def teacher_is_ready(context: Context, name: str, seed: int) -> bool:
-    """Whether a teacher is trained for this seed, or loaded from a file."""
-    if (teacher_folder(context, name, seed) / "done.json").exists():
-        return True
-    return built_teacher(context.plan, name, seed, context.frame).trainable() is None
-
-
-def ready_teacher(context: Context, name: str, seed: int) -> Teacher:
-    """A teacher of a seed as it was trained or loaded."""
-    trained = teacher_folder(context, name, seed) / "weights.safetensors"
-    weights = trained if trained.exists() else None
-    return built_teacher(context.plan, name, seed, context.frame, weights)
-
-
-def knowledge_stage(context: Context) -> None:
-    """Let each teacher label the domains on which its rows read its knowledge."""
-    plan = context.plan
-    jobs = []
-    for seed in plan.seeds:
-        for name in plan.teachers:
-            methods = taught_methods(plan, name)
-            streams = {stream for method in methods for stream in method.knowledge_streams()}
-            for domain in (context.source, context.target):
-                if domain.role in streams or (domain.role == "target" and "labelled" in streams):
-                    jobs.append((name, seed, domain))
-    done = 0
-    with context.console.progress("knowledge", sum(len(domain) for _, _, domain in jobs)) as show:
-        for name, seed, domain in jobs:
-            if not teacher_is_ready(context, name, seed):
-                raise UsageError(f"The teacher {name!r} is not trained yet: run the stage teacher first.")
-            teacher, layers = ready_teacher(context, name, seed), knowledge_layers(plan, name)
-
-            def count(samples: int, text: str = f"{name}, seed {seed}") -> None:
-                nonlocal done
-                done += samples
-                show(done, text)
-
-            store = label_domain(context.folder / "knowledge", teacher, teacher.inputs(domain), layers, progress=count)
-            context.stores.setdefault((name, seed), {})[domain.role] = store
-
-
-def _stores(context: Context, name: str, seed: int) -> dict[str, Store]:
-    """What a row's teacher said, by domain."""
-    taught = name in context.plan.rows
-    return context.stores.get((context.plan.teacher_of(name) or "", seed), {}) if taught else {}
-
-
 def student_stage(context: Context) -> None:
     """Train every row with every seed, and keep what each says of the test splits."""
     plan = context.plan
     waiting = [(seed, name) for seed in plan.seeds for name in plan.rows if not _is_done(context, name, seed)]
     if not waiting:
         return
-    if not context.stores:
-        knowledge_stage(context)  # reads what is stored
     with context.console.progress("students", len(waiting)) as show:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
@@ -210,17 +157,17 @@ def _is_done(context: Context, name: str, seed: int) -> bool:
 def _train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
     plan = context.plan
     row: Row = plan.rows[name].make()
-    stores = _stores(context, name, seed)
+    stores = readers_of(context, name, seed)
     knowledge = next(iter(stores.values())).spec() if row.method.knowledge_streams() else Spec(0)
     start = _start_weights(context, row, seed)
     method = built_method(plan, name, seed, context.frame, knowledge, start)
     folder = student_folder(context, name, seed)
-    who = _Trained(name, seed, folder, row.validator)
+    who = _Trained(name, seed, plan.rows[name], folder, stores)
     if (folder / "done.json").exists():  # the run was stopped between the training and the predictions
         done = read_json(folder / "done.json")
     else:
         about = context.about(knowledge, row=name, seed=seed)
-        done = train(_job(context, who, method, plan.training(plan.rows[name]), about), _trackers(context), tick)
+        done = train(_job(context, who, method, row.validator, about), _trackers(context), tick)
     state, _ = read_weights(folder / "weights.safetensors")
     load_weights(method.evaluated.network, state, name)
     _keep_predictions(context, folder, method.evaluated.cpu())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from limbeck.augmentations import Views
 from limbeck.core import DomainView, RunError, bad_value
 from limbeck.core.files import atomic_path, write_json
 from limbeck.core.weights import save_weights
-from limbeck.knowledge import Store
+from limbeck.knowledge import Live, Reader
 from limbeck.methods import Method
 from limbeck.trackers import Tracker
 from limbeck.training._checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -42,19 +43,21 @@ class Job:
 
     validate: (source logits, source labels, target logits) of the selection splits → scores by
     name, higher is better; it gets no target labels. validator: the score that chooses the
-    checkpoint. about: what is written into the weights file.
+    checkpoint. about: what is written into the weights file. views: the augmented views that a
+    stream shows, by its name.
     """
 
     name: str
     folder: Path
     method: Method
     domains: Mapping[str, DomainView]
-    stores: Mapping[str, Store]
+    stores: Mapping[str, Reader]
     settings: Training
     seed: int
     validate: Callable[[Tensor, Tensor, Tensor], dict[str, float]]
     validator: str
     about: Mapping[str, Any]
+    views: Mapping[str, Views] = field(default_factory=dict)
 
 
 def train(
@@ -73,7 +76,7 @@ class _Loop:
     def __init__(self, job: Job, trackers: Sequence[Tracker], tick: Callable[[float], None]):
         self.job, self.trackers, self.tick = job, trackers, tick
         settings, method = job.settings, job.method
-        reading = Reading(settings.batch_size, job.seed, job.stores, settings.layout == "channels_last")
+        reading = Reading(settings.batch_size, job.seed, job.stores, job.views, settings.layout == "channels_last")
         self.streams = streams_of(method.reads(), job.domains, reading)
         self.epoch_steps = max(math.ceil(s.order.n / s.order.batch_size) for s in self.streams.values())
         self.steps = settings.epochs * self.epoch_steps
@@ -145,7 +148,9 @@ class _Loop:
         asked = self.job.settings.workers
         if asked != "auto":
             return asked
-        return int(any(view.mapped for view in self.job.domains.values()))
+        job = self.job
+        slow = bool(job.views) or any(isinstance(reader, Live) for reader in job.stores.values())
+        return int(slow or any(view.mapped for view in job.domains.values()))
 
     def _sum_up(self) -> None:
         """Add the losses of the last steps to the epoch's; a step itself adds none, to cost nothing."""

@@ -21,8 +21,8 @@ class Training:
     evaluate_every: epochs between two evaluations; each is a checkpoint that may be chosen.
     accumulate: a step's batch goes through the network in so many parts, for memory's sake.
     precision, layout (of images in memory) and compile: "auto" is decided once a run, by
-    measurement. workers: threads that get coming batches ready; "auto" takes one where inputs
-    are read from disk.
+    measurement. workers: threads that get coming batches ready; "auto" takes one where batches
+    are augmented, answered by a live teacher, or read from disk.
     """
 
     epochs: Annotated[int, Gt(0)] = 30

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from limbeck.augmentations import Views
 from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator
-from limbeck.knowledge import Store
+from limbeck.knowledge import Reader
 
 __all__ = ["Reading", "Samples", "StreamOrder", "streams_of"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What all streams of a training share. stores: knowledge by domain, "source" and "target"."""
+    """What all streams of a training share. stores: knowledge by domain; views: what is shown, by stream."""
 
     batch_size: int
     seed: int
-    stores: Mapping[str, Store] = field(default_factory=dict)
+    stores: Mapping[str, Reader] = field(default_factory=dict)
+    views: Mapping[str, Views] = field(default_factory=dict)
     channels_last: bool = False
 
 
@@ -44,10 +46,14 @@ class StreamOrder:
 
     def batch(self, step: int) -> Tensor:
         """Positions [batch_size] in 0…n−1 of this step."""
+        return torch.cat([places for _, places in self.passages(step)])
+
+    def passages(self, step: int) -> list[tuple[int, Tensor]]:
+        """The positions of this step by the number of the pass that they belong to: one, or two at the end of one."""
         number, first = divmod(step * self.batch_size, self.n)
         rows = self._permutation(number)[first : first + self.batch_size]
         lacking = self.batch_size - len(rows)
-        return torch.cat([rows, self._permutation(number + 1)[:lacking]]) if lacking else rows
+        return [(number, rows), (number + 1, self._permutation(number + 1)[:lacking])] if lacking else [(number, rows)]
 
     def _permutation(self, number: int) -> Tensor:
         order = self._passes.get(number)
@@ -58,21 +64,38 @@ class StreamOrder:
 
 
 class Samples:
-    """The samples of one stream: rows of a domain, their labels where opened, the teacher's knowledge where stored."""
+    """The samples of one stream: rows of a domain, their labels where opened, the teacher's knowledge where asked.
 
-    def __init__(self, inputs: Tensor, rows: Tensor, labels: Tensor | None, order: StreamOrder, store: Store | None):
+    The n-th pass over the samples shows their n-th view, so that a store that holds these views
+    holds exactly what is trained on.
+    """
+
+    def __init__(self, inputs: Tensor, rows: Tensor, labels: Tensor | None, order: StreamOrder):
         self.inputs = inputs
         self.rows = rows
         self.labels = labels
         self.order = order
-        self.store = store
+        self.store: Reader | None = None
+        self.views: Views | None = None
 
     def batch(self, step: int) -> tuple[Batch, Knowledge | None]:
         """This step's samples, and what the teacher said of them."""
-        places = self.order.batch(step)
-        index = self.rows[places]
+        parts = [self._part(number, places) for number, places in self.order.passages(step)]
+        if len(parts) == 1:
+            return parts[0]
+        (first, known), (second, later) = parts
+        labels = None if first.known is None or second.known is None else torch.cat([first.known, second.known])
+        batch = Batch(torch.cat([first.inputs, second.inputs]), torch.cat([first.index, second.index]), labels)
+        return batch, None if known is None or later is None else Knowledge.join(known, later)
+
+    def _part(self, passage: int, places: Tensor) -> tuple[Batch, Knowledge | None]:
+        index, view = self.rows[places], 0
+        inputs = self.inputs[index]
+        if self.views is not None:
+            view = self.views.view_of(passage)
+            inputs = self.views.inputs(inputs, index, view)
         known = None if self.labels is None else self.labels[places]
-        return Batch(self.inputs[index], index, known), None if self.store is None else self.store.read(index)
+        return Batch(inputs, index, known), None if self.store is None else self.store.read(index, view)
 
 
 def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading: Reading) -> dict[str, Samples]:
@@ -82,7 +105,7 @@ def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading:
         domain = "source" if name == "source" else "target"
         view = domains[domain]
         if domain not in inputs:
-            inputs[domain] = _laid_out(view, reading.channels_last)
+            inputs[domain] = _laid_out(view, reading.channels_last and not reading.views)
         rows, labels = _rows_and_labels(view, name)
         if not len(rows) and name == "labelled":
             raise UsageError(
@@ -95,12 +118,13 @@ def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading:
                 f"Got {batch_size}."
             )
         order = StreamOrder(len(rows), batch_size, reading.seed, name)
-        streams[name] = Samples(inputs[domain], rows, labels, order, reading.stores.get(domain))
+        streams[name] = samples = Samples(inputs[domain], rows, labels, order)
+        samples.store, samples.views = reading.stores.get(domain), reading.views.get(name)
     return streams
 
 
 def _laid_out(view: DomainView, channels_last: bool) -> Tensor:
-    """The inputs as the network wants them, once for all steps; what lies on disk follows by batch."""
+    """The inputs as the network wants them, once for all steps; what lies on disk or is augmented follows by batch."""
     if not channels_last or view.inputs.ndim != 4 or view.mapped:
         return view.inputs
     return view.inputs.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,145 @@
+"""The stage in which teachers are asked: once for a store, or at every step where that takes less time."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from limbeck.augmentations import Views
+from limbeck.core import Domain, Knowledge, UsageError
+from limbeck.knowledge import Labelling, Live, Reader, label_domain
+from limbeck.recipes._choices import labelling_passes
+from limbeck.recipes._context import Context
+from limbeck.recipes._networks import knowledge_layers
+from limbeck.recipes._plan import KnowledgePlan, Row
+from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
+from limbeck.recipes._views import views_of
+from limbeck.teachers import Teacher
+
+__all__ = ["knowledge_stage", "readers_of"]
+
+PROBED = 256
+"""So many samples tell what an answer and a reading cost."""
+
+
+def knowledge_stage(context: Context) -> None:
+    """Let each teacher label the domains on which its rows read its knowledge."""
+    plan = context.plan
+    asked = [(seed, name) for seed in plan.seeds for name in plan.rows]
+    with context.console.progress("knowledge", len(asked)) as show:
+        for place, (seed, name) in enumerate(asked):
+            readers_of(context, name, seed, partial(show, place))
+
+
+def readers_of(
+    context: Context, name: str, seed: int, tell: Callable[[str], None] = lambda text: None
+) -> dict[str, Reader]:
+    """Where a row gets its teacher's knowledge, by domain: from stores, computed where they are not yet there."""
+    row: Row = context.plan.rows[name].make()
+    streams = row.method.knowledge_streams()
+    teacher = context.plan.teacher_of(name)
+    if not streams or teacher is None:
+        return {}
+    if not teacher_is_ready(context, teacher, seed):
+        raise UsageError(f"The teacher {teacher!r} is not trained yet: run the stage teacher first.")
+    views = views_of(context.plan, context.plan.rows[name], row.method, seed)
+    readers: dict[str, Reader] = {}
+    for domain in (context.source, context.target):
+        if domain.role in streams or (domain.role == "target" and "labelled" in streams):
+            shown = views.get(domain.role) or views.get("labelled" if domain.role == "target" else domain.role)
+            readers[domain.role] = _Asking(context, teacher, seed, domain, shown).reader(name, tell)
+    return readers
+
+
+class _Asking:
+    """One teacher of a seed, one domain and its views."""
+
+    def __init__(self, context: Context, teacher: str, seed: int, domain: Domain, views: Views | None):
+        self.context, self.name, self.seed, self.domain, self.views = context, teacher, seed, domain, views
+        self.settings: KnowledgePlan = context.plan.make("knowledge")
+
+    def reader(self, row: str, tell: Callable[[str], None]) -> Reader:
+        """The store of it, or the teacher itself; the same for all rows that ask for the same."""
+        key = (self.name, self.seed, self.domain.role, "" if self.views is None else self.views.identity())
+        if key not in self.context.readers:
+            self.context.readers[key] = self._made(row, tell)
+        return self.context.readers[key]
+
+    def _made(self, row: str, tell: Callable[[str], None]) -> Reader:
+        teacher = ready_teacher(self.context, self.name, self.seed)
+        inputs, rows = teacher.inputs(self.domain), self._rows()
+        ask, extras = self._ask(teacher, inputs)
+        labelling = Labelling(self.settings.keeping, self.views, rows, ask=ask, extras=extras)
+        layers, live = knowledge_layers(self.context.plan, self.name), Live(teacher, inputs, self.views, ask)
+        read = self.settings.read
+        if read == "auto":
+            measure = partial(self._measured, live, teacher, layers, labelling, row)
+            read = self.context.choose(f"knowledge/{self.name}/{self.domain.role}", measure)["read"]
+        if read == "live":
+            return live
+        samples = 0
+
+        def count(more: int) -> None:
+            nonlocal samples
+            samples += more
+            tell(f"{self.name}, seed {self.seed}, {self.domain.name}: {samples} answers")
+
+        return label_domain(self.context.folder / "knowledge", teacher, inputs, layers, labelling, count)
+
+    def _rows(self) -> Tensor:
+        """The samples that train: no other is asked for."""
+        splits = ("train",) if self.domain.role == "source" else ("labelled", "train")
+        return torch.cat([torch.from_numpy(self.domain.splits[split]) for split in splits]).sort().values
+
+    def _ask(self, teacher: Teacher, inputs: Tensor) -> tuple[Callable[[Tensor], Knowledge] | None, dict[str, str]]:
+        network = teacher.body()
+        if network is None:
+            return None, {}
+        passes = labelling_passes(self.context, self.name, network, inputs)
+
+        def ask(batch: Tensor) -> Knowledge:
+            if passes.layout == "channels_last" and batch.ndim == 4:
+                batch = batch.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=passes.precision == "bf16"):
+                return teacher.label(batch)
+
+        return ask, {"precision": passes.precision, "layout": passes.layout}
+
+    def _measured(
+        self, live: Live, teacher: Teacher, layers: list[str], labelling: Labelling, row: str
+    ) -> dict[str, Any]:
+        """What either way takes for all the rows that read it, by timing both on a few batches."""
+        assert labelling.rows is not None
+        settings = self.context.plan.training(self.context.plan.rows[row])
+        some = labelling.rows[:PROBED]
+        batch = some[: settings.batch_size]
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Labelling(labelling.keeping, self.views, some, 512, labelling.ask, labelling.extras)
+            store = label_domain(Path(folder), teacher, live.inputs, layers, trial)
+            asked, read = _seconds(lambda: live.read(batch)), _seconds(lambda: store.read(batch))
+        views = 1 if self.views is None else self.views.count or 1
+        steps = settings.epochs * math.ceil(len(labelling.rows) / settings.batch_size)
+        rows = sum(self.context.plan.teacher_of(name) == self.name for name in self.context.plan.rows)
+        stored = views * math.ceil(len(labelling.rows) / settings.batch_size) * asked + rows * steps * read
+        answered = rows * steps * asked
+        found = {"ask_ms": asked * 1e3, "read_ms": read * 1e3, "store_s": stored, "live_s": answered}
+        return {"read": "store" if stored <= answered else "live", **{k: round(v, 3) for k, v in found.items()}}
+
+
+def _seconds(call: Callable[[], object], repeats: int = 3) -> float:
+    """The least time of a call, after one that warms up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)

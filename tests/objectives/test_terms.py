@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from limbeck.core import Batch, Knowledge, Outputs, Spec, UsageError
+from limbeck.core import Batch, Knowledge, Outputs, SealedLabelsError, Spec, UsageError
 from limbeck.objectives import Objective, Schedule, Term, Terms
 from limbeck.objectives.cross_entropy import CrossEntropy
 from limbeck.objectives.kl import Kl
@@ -132,6 +134,18 @@ def test_samples_that_an_objective_cannot_read_are_refused() -> None:
         with pytest.raises(UsageError, match="must be both"):
             Term(Mean(samples="both"), on=stream)
     Term(CrossEntropy(), on="labelled")
+
+
+def test_an_objective_of_both_domains_reads_the_labels_of_the_source_alone() -> None:
+    mean = Mean(samples="both", needs=frozenset({"labels"}))
+    outputs, knowledge, batches = streams()
+    batches["target"] = replace(batches["target"], known=torch.ones(3, dtype=torch.int64))
+    Terms([Term(mean)])(outputs, knowledge, batches)
+    assert mean.seen is not None
+    batch = mean.seen[2]
+    assert batch.source.labels.tolist() == batch.labels.tolist() == [0, 0, 0, 0]
+    with pytest.raises(SealedLabelsError):
+        _ = batch.target.labels
 
 
 class Projected(Mean):

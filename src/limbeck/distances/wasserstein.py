@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from limbeck.core import generator
+from limbeck.distances._coupling import coupling
 from limbeck.distances._distance import Distance
 from limbeck.distances._points import full_precision, norm_of_square, points, squared_distances
 
@@ -74,12 +75,9 @@ def exact_wasserstein(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
     >>> round(float(exact_wasserstein(torch.zeros(3, 2), torch.tensor([[3.0, 4.0]]))), 5)
     5.0
     """
-    import ot
-
     x, y = points("wasserstein", x, y)
     with full_precision(x):
-        cost = squared_distances(x.detach(), y.detach()).double()
-    plan = torch.from_numpy(ot.emd([], [], cost.cpu().numpy())).to(x)
+        plan = coupling(squared_distances(x.detach(), y.detach()))
     # The plan is constant where the points move a little, and differences of points lose nothing to rounding.
     rows, columns = plan.nonzero(as_tuple=True)
     return norm_of_square((plan[rows, columns] * (x[rows] - y[columns]).square().sum(1)).sum())

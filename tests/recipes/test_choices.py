@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from limbeck.core.files import read_json
+from limbeck.networks import Observed
 from limbeck.recipes import _choices, load_plans, run_recipe
 from limbeck.recipes._yaml import read_yaml
 
@@ -81,6 +82,6 @@ def test_a_real_measurement_names_its_times(tmp_path: Path) -> None:
     settings = plan.make("training")
     network = plan.make("student")
     network.build((1, 8, 8), 2)
-    found = _choices._measured_passes(network, torch.zeros(8, 1, 8, 8), settings)
+    found = _choices._measured_passes(Observed(network), torch.zeros(8, 1, 8, 8), settings)
     assert found["precision"] in ("fp32", "bf16") and found["layout"] in ("contiguous", "channels_last")
     assert found["step_ms"]["fp32 contiguous"] > 0

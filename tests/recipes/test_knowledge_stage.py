@@ -110,6 +110,10 @@ def test_a_mixing_augmentation_leaves_labelled_samples_alone(monkeypatch, tmp_pa
         ({"augmentation": CROPPED}, "the teacher must see the same views: set 'knowledge.views'"),
         ({"augmentation": CROPPED, "knowledge": {"read": "store"}}, "set 'knowledge.views'"),
         ({"augmentation": ["mixup"], "knowledge": {"views": 2}}, "No store can replay mixup"),
+        (
+            {"knowledge": {"read": "live", "keeping": {"pca": 2}}},
+            "says what a store keeps: set 'knowledge.read' to store",
+        ),
         ({"knowledge": {"views": 0}}, "The 'views' of knowledge must be"),
         ({"knowledge": {"keeping": {"dtype": "fp8"}}}, "The 'dtype' of keeping must be"),
     ],

@@ -16,13 +16,17 @@ import torch
 from house_tree import ROOT
 from small_world import KilledError, World, settings
 
+from limbeck.augmentations import Views
+from limbeck.augmentations.mask import Mask
+from limbeck.augmentations.noise import Noise
 from limbeck.core import RunError
 from limbeck.methods.distill import Distill
 from limbeck.objectives import Schedule, Term
+from limbeck.objectives.adversarial import Adversarial
 from limbeck.objectives.cross_entropy import CrossEntropy
 from limbeck.objectives.kl import Kl
 from limbeck.trackers.jsonl import Jsonl
-from limbeck.training import train
+from limbeck.training import Job, train
 from limbeck.training._checkpoint import Progress, load_checkpoint, save_checkpoint
 
 WORLD = World()
@@ -30,10 +34,15 @@ KEPT = ("weights.safetensors", "history.npz")
 
 
 def method() -> Distill:
-    """Dropout in the student, a schedule of a weight and of a temperature, a balance."""
+    """Dropout in the student, a schedule of a weight and of a temperature, a balance, a discriminator."""
     temperature = Schedule(start=8.0, end=2.0)
     return Distill(
-        [CrossEntropy(), Term(Kl(temperature), "auto"), Term(Kl(), Schedule(start=0.0, end=1.0), "labelled")]
+        [
+            CrossEntropy(),
+            Term(Kl(temperature), "auto"),
+            Term(Kl(), Schedule(start=0.0, end=1.0), "labelled"),
+            Adversarial(),
+        ]
     )
 
 
@@ -42,9 +51,15 @@ def files(folder: Path) -> list[object]:
     return [[line | {"seconds": 0, "data_wait": 0} for line in lines], *((folder / name).read_bytes() for name in KEPT)]
 
 
+def job_in(folder: Path, **changes) -> Job:
+    """On augmented views of the source."""
+    job = WORLD.job(folder, method, settings(epochs=4, clip=1.0, patience=3, **changes))
+    return replace(job, views={"source": Views([Noise(0.5), Mask()], 0, None)})
+
+
 def run(folder: Path, kill: int | None = None, **changes) -> None:
     """Train, or go on; killed after the step of that number."""
-    job = WORLD.job(folder, method, settings(epochs=4, clip=1.0, patience=3, **changes))
+    job = job_in(folder, **changes)
     taken = [0]
 
     def tick(share: float) -> None:
@@ -79,12 +94,10 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {house!r})
 sys.path.insert(0, {here!r})
-from small_world import settings
 from limbeck.trackers.jsonl import Jsonl
 from limbeck.training import train
-from test_checkpoint import WORLD, method
-job = WORLD.job(Path({folder!r}), method, settings(epochs=4, clip=1.0, patience=3, checkpoint_seconds=1e-9))
-train(job, [Jsonl()], lambda share: time.sleep(0.02))
+from test_checkpoint import job_in
+train(job_in(Path({folder!r}), checkpoint_seconds=1e-9), [Jsonl()], lambda share: time.sleep(0.02))
 """
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.methods import Method
+from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._plan import Row
 from limbeck.training import Passes, Training, compile_choice, faster_passes, has_bf16
@@ -23,7 +24,7 @@ LABELLED = 256
 
 def measured_settings(context: Context, name: str, method: Method, settings: Training) -> Training:
     """What the settings leave open, decided by measurement: once a run for a network, for all its rows and seeds."""
-    plan, network = context.plan, method.evaluated.network
+    plan, network = context.plan, method.evaluated
     key = name if name in plan.teachers or _own_network(plan.rows[name].make()) else "student"
     inputs = context.source.inputs[: settings.batch_size]
     if "auto" in (settings.precision, settings.layout):
@@ -49,7 +50,8 @@ def labelling_passes(context: Context, teacher: str, network: nn.Module, inputs:
     batch = inputs[:LABELLED]
     if "auto" not in (settings.precision, settings.layout):
         return Passes(settings.precision, settings.layout)
-    chosen = context.choose(f"answers/{teacher}", lambda: _measured_passes(network, batch, settings, backward=False))
+    observed = Observed(copy.deepcopy(network))
+    chosen = context.choose(f"answers/{teacher}", lambda: _measured_passes(observed, batch, settings, backward=False))
     return Passes(chosen["precision"], chosen["layout"])
 
 
@@ -73,7 +75,7 @@ def _device_of(settings: Training) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _measured_passes(network: nn.Module, inputs: Tensor, settings: Training, backward: bool = True) -> dict[str, Any]:
+def _measured_passes(network: Observed, inputs: Tensor, settings: Training, backward: bool = True) -> dict[str, Any]:
     """The precision and layout in which a network is fastest, of those that the settings leave open."""
     device = _device_of(settings) if backward else torch.device("cpu")
     precisions = ["fp32", *(["bf16"] if has_bf16(device) else [])] if settings.precision == "auto" else []

@@ -11,7 +11,7 @@ from annotated_types import Gt, MinLen
 from torch import nn
 
 from limbeck.augmentations import Augmentation
-from limbeck.core import Inline
+from limbeck.core import Inline, UsageError
 from limbeck.data import Data, SplitSettings
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings
@@ -40,6 +40,10 @@ class KnowledgePlan:
     read: Literal["auto", "store", "live"] = "store"
     views: Annotated[int, Gt(0)] | None = None
     keeping: Keeping = field(default_factory=Keeping)
+
+    def __post_init__(self) -> None:
+        if self.read != "store" and self.keeping != Keeping():
+            raise UsageError("The 'keeping' of knowledge says what a store keeps: set 'knowledge.read' to store.")
 
 
 @dataclass(frozen=True)

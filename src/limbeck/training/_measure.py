@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from limbeck.networks import Observed
 
 __all__ = ["Passes", "compile_choice", "faster_passes", "has_bf16", "timed_passes"]
 
@@ -45,7 +47,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def faster_passes(
-    network: nn.Module, inputs: Tensor, candidates: Sequence[Passes], backward: bool = True
+    network: Observed, inputs: Tensor, candidates: Sequence[Passes], backward: bool = True
 ) -> tuple[Passes, dict[str, float]]:
     """The candidate whose passes are fastest, the first one unless another is clearly faster; and milliseconds of each.
 
@@ -63,9 +65,9 @@ def faster_passes(
 
 
 def timed_passes(
-    network: nn.Module, inputs: Tensor, passes: Passes, backward: bool = True, compiled: bool = False
+    network: Observed, inputs: Tensor, passes: Passes, backward: bool = True, compiled: bool = False
 ) -> Iterator[float]:
-    """Seconds of one pass after another, without end."""
+    """Seconds of one pass after another, without end; compiled as a student is, which is the `Observed` one."""
     trial = copy.deepcopy(network).train(backward)
     if passes.layout == "channels_last" and inputs.ndim == 4:
         trial = trial.to(memory_format=torch.channels_last)
@@ -76,7 +78,7 @@ def timed_passes(
         start = time.perf_counter()
         autocast = torch.autocast(inputs.device.type, torch.bfloat16, enabled=passes.precision == "bf16")
         with autocast, torch.set_grad_enabled(backward):
-            loss = trial(inputs).float().square().mean()
+            loss = trial(inputs).logits.float().square().mean()
         if backward:
             loss.backward()
         if inputs.device.type == "cuda":
@@ -85,7 +87,7 @@ def timed_passes(
 
 
 def compile_choice(
-    network: nn.Module, inputs: Tensor, passes: Passes, steps: int, say: Callable[[str], None] = lambda text: None
+    network: Observed, inputs: Tensor, passes: Passes, steps: int, say: Callable[[str], None] = lambda text: None
 ) -> dict[str, Any]:
     """Whether `torch.compile` pays over so many steps ahead, tried only where it could; with what was measured.
 

@@ -64,7 +64,7 @@ def faster_passes(
         seconds |= {passes: _after_warm_up(runs[passes]) for passes in candidates[1:]}
         started = time.monotonic()
         for _ in range(ROUNDS):  # in turns, and the least counts: what else runs on the machine only adds to it
-            for passes in [p for p in seconds if seconds[p] < 2 * min(seconds.values())]:
+            for passes in [p for p in seconds if seconds[p] < 4 * min(seconds.values())]:
                 seconds[passes] = min(seconds[passes], next(runs[passes]))
             if time.monotonic() - started > BUDGET:
                 break

@@ -28,7 +28,7 @@ ROUNDS, BUDGET = 10, 1.0
 HOPE = 0.4
 """The largest share of a step that compiling is expected to save, before it was tried."""
 
-COMPILING = 15.0
+COMPILING = 40.0
 """The least seconds that compiling takes, before it was tried."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,14 @@ class Context:
         choices = resolved.get("choices") or {}
         if key not in choices:
             choices[key] = measured()
-            self.console.say(f"measured {key}: {', '.join(f'{name} {value}' for name, value in choices[key].items())}")
+            self.console.say(f"measured {key}: {_in_words(choices[key])}")
             write_text(path, write_yaml({**resolved, "choices": choices}))
         return choices[key]
+
+
+def _in_words(choice: Mapping[str, Any]) -> str:
+    told = [(name, f"({_in_words(value)})" if isinstance(value, Mapping) else value) for name, value in choice.items()]
+    return ", ".join(f"{name} {value}" for name, value in told)
 
 
 def open_context(plan: Plan, folder: Path, console: Console) -> Context:

@@ -1,22 +1,9 @@
 """How far two domains are apart, and where: distances, features, class shares, in numbers and plain sentences."""
 
-from limbeck.gap.dataset_distance import dataset_distance
 from limbeck.gap.distances import measure_distances
 from limbeck.gap.features import feature_shift
 from limbeck.gap.labels import label_shift
 from limbeck.gap.settings import GapSettings
 from limbeck.gap.summary import gap_summary
-from limbeck.gap.transferability import SCORES, Candidate, Score, rate
 
-__all__ = [
-    "SCORES",
-    "Candidate",
-    "GapSettings",
-    "Score",
-    "dataset_distance",
-    "feature_shift",
-    "gap_summary",
-    "label_shift",
-    "measure_distances",
-    "rate",
-]
+__all__ = ["GapSettings", "feature_shift", "gap_summary", "label_shift", "measure_distances"]

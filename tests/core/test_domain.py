@@ -133,5 +133,6 @@ def test_splits_and_shapes() -> None:
     domain, _ = target()
     assert len(domain) == 60 and domain.shape == (5,)
     assert domain.split_inputs("test").equal(domain.inputs[46:])
+    assert domain.split_inputs("test", 3).equal(domain.inputs[46:49])
     with pytest.raises(UsageError, match=r"target target has no split 'tset'. Did you mean 'test'"):
         domain.split_inputs("tset")

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from limbeck.core import UsageError
+from limbeck.data import _arrays
 from limbeck.data._images import ImagePreprocessing
+from limbeck.data._mapped import Mapped
 from limbeck.data._tables import TablePreprocessing
 from limbeck.data._vectors import VectorPreprocessing
 from limbeck.data.arrays import Arrays
@@ -80,12 +82,76 @@ def test_a_file_is_read_without_pickles(tmp_path: Path) -> None:
         Arrays(path=tmp_path / "no.npz").load()
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "lab"
+    path.mkdir()
+    np.save(path / "inputs.npy", np.eye(3))
+    np.save(path / "labels.npy", np.array(["a", "b", "a"]))
+    np.save(path / "groups.npy", np.array([1, 1, 2]))
+    return path
+
+
+def test_a_folder_is_read_as_one_file_would_be(folder: Path) -> None:
+    raw = Arrays(path=folder).load()
+    assert (raw.name, raw.labels.tolist(), raw.groups.tolist()) == ("lab", ["a", "b", "a"], [1, 1, 2])
+    assert (raw.inputs == np.eye(3)).all()
+    (folder / "labels.npy").unlink()
+    assert Arrays(path=folder).load().labels is None
+    alone = Arrays(path=folder / "inputs.npy").load()
+    assert (alone.name, alone.labels, alone.groups) == ("inputs", None, None)
+    np.save(folder / "groups.npy", np.arange(2))
+    with pytest.raises(UsageError, match="The 'groups' of lab must be one value for each of the 3"):
+        Arrays(path=folder).load()
+
+
+@pytest.mark.parametrize(("least", "stays"), [(35, True), (36, False)])
+def test_large_inputs_stay_in_their_file(folder: Path, monkeypatch, least: int, stays: bool) -> None:
+    """Three times three numbers of float32 are 36 bytes."""
+    monkeypatch.setattr(_arrays, "MAPPED_FROM", least)
+    for part in (Arrays(path=folder), Arrays(np.load(folder / "inputs.npy", mmap_mode="r"))):
+        assert isinstance(part.load().inputs, Mapped) is stays
+
+
+def test_where_inputs_are_held_can_be_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapped = np.load(folder / "inputs.npy", mmap_mode="r")
+    for given in ({"path": folder}, {"path": folder / "inputs.npy"}, {"inputs": mapped}):
+        part = Arrays(**given, held="file")
+        assert isinstance(part.load().inputs, Mapped) and isinstance(part.preprocessing(), VectorPreprocessing)
+    monkeypatch.setattr(_arrays, "MAPPED_FROM", 0)
+    assert type(Arrays(path=folder, held="memory").load().inputs) is np.ndarray
+
+
+def test_what_cannot_be_mapped_is_said(folder: Path) -> None:
+    np.savez(folder / "lab.npz", inputs=np.eye(3))
+    with pytest.raises(UsageError, match=r"only where they are an .npy file.* Got .*lab.npz"):
+        Arrays(path=folder / "lab.npz", held="file").load()
+    (folder / "inputs.npy").write_bytes(b"nonsense")
+    for path in (folder, folder / "inputs.npy"):
+        with pytest.raises(UsageError, match="cannot be read as an array"):
+            Arrays(path=path).load()
+    np.save(folder / "inputs.npy", np.array([{}], dtype=object))
+    with pytest.raises(UsageError, match="cannot be read as an array"):
+        Arrays(path=folder).load()
+    np.save(folder / "inputs.npy", 3.0)
+    with pytest.raises(UsageError, match="holds a single number"):
+        Arrays(path=folder).load()
+    np.save(folder / "inputs.npy", np.zeros((0, 3)))
+    assert len(Arrays(path=folder / "inputs.npy").load()) == 0
+    (folder / "inputs.npy").unlink()
+    with pytest.raises(UsageError, match=r"has no file inputs.npy"):
+        Arrays(path=folder).load()
+    with pytest.raises(UsageError, match="There is no file"):
+        Arrays(path=folder / "inputs.npy").load()
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({}, "either 'inputs'"),
         ({"inputs": np.eye(2), "path": "a.npz"}, "either 'inputs'"),
-        ({"path": "a.npz", "labels": [1]}, "stand in the file"),
+        ({"path": "a.npz", "labels": [1]}, "stand in the file or folder"),
+        ({"inputs": np.eye(2), "held": "file"}, r"held in a file only where .* Got ndarray. Write them by np.save"),
         ({"inputs": np.eye(2), "labels": [1]}, "The 'labels' of arrays must be one value for each of the 2"),
         ({"inputs": np.eye(2), "groups": [1]}, "The 'groups' of arrays"),
         ({"inputs": np.zeros(3)}, r"The 'inputs' of arrays must be \[n, d\]"),

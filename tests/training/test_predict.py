@@ -24,6 +24,12 @@ def test_logits_and_representation_of_all_samples(batch_size: int) -> None:
     assert not logits.requires_grad
 
 
+def test_chosen_rows_are_those_of_all() -> None:
+    student, rows = Observed(network(3)), torch.tensor([9, 0, 3])
+    for ask in (predict, represent):
+        assert torch.allclose(ask(student, INPUTS, 2, rows), ask(student, INPUTS)[rows], atol=1e-6)
+
+
 def test_every_layer_is_left_in_its_own_mode() -> None:
     """A frozen BatchNorm in evaluation mode must not begin to drift after the first evaluation."""
     student = Observed(network(3)).train()

@@ -58,9 +58,10 @@ class DomainView:
 class Domain:
     """Samples of one domain with their splits.
 
-    inputs: [N, ...] float32, cleaned and scaled. raw: what the data part read, N rows, for
-    teachers that bring a preprocessing of their own. labels: [N], int64 class numbers or float32
-    values, -1 or NaN where a sample has none; None where the whole domain has none.
+    inputs: [N, ...] float32, cleaned and scaled; mapped: they lie in a file, as for a view. raw:
+    what the data part read, N rows, for teachers that bring a preprocessing of their own.
+    labels: [N], int64 class numbers or float32 values, -1 or NaN where a sample has none; None
+    where the whole domain has none.
 
     A source has the splits train, selection and test and its labels are open. A target has
     labelled, train, selection and test; its labels can be read through `open` alone, and each
@@ -77,6 +78,7 @@ class Domain:
         splits: Mapping[str, np.ndarray],
         raw: Any = None,
         notes: Sequence[str] = (),
+        mapped: bool = False,
     ):
         expected = SOURCE_SPLITS if role == "source" else TARGET_SPLITS
         assert set(splits) == set(expected), f"a {role} has the splits {expected}"
@@ -86,6 +88,7 @@ class Domain:
         self.task = task
         self.raw = raw
         self.notes = tuple(notes)
+        self.mapped = mapped
         self.splits = {split: np.asarray(splits[split], dtype=np.int64) for split in expected}
         self.on_open: Callable[[Opening], None] | None = None
         self.labelled = labels is not None
@@ -102,9 +105,9 @@ class Domain:
         """The shape of one sample."""
         return tuple(self.inputs.shape[1:])
 
-    def split_inputs(self, split: str) -> Tensor:
-        """The inputs of one split, [n, ...]."""
-        return self.inputs[torch.from_numpy(self._rows(split))]
+    def split_inputs(self, split: str, limit: int | None = None) -> Tensor:
+        """The inputs of one split, or of its first `limit` samples, [n, ...] in memory."""
+        return self.inputs[torch.from_numpy(self._rows(split)[:limit])]
 
     def open(self, split: str, purpose: str, row: str | None = None) -> Tensor:
         """Labels of a split, [n]: int64 classes, or float32 values in the user's unit.
@@ -132,7 +135,7 @@ class Domain:
         if not self.task.is_classification:
             labels = {split: (value - self.task.offset) / self.task.scale for split, value in labels.items()}
         splits = {split: torch.from_numpy(rows) for split, rows in self.splits.items()}
-        return DomainView(self.name, self.inputs, splits, labels)
+        return DomainView(self.name, self.inputs, splits, labels, self.mapped)
 
     def _rows(self, split: str) -> np.ndarray:
         if split not in self.splits:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from limbeck.core import UsageError
 from limbeck.data._data import Inputs, Raw
+from limbeck.data._mapped import Mapped
 
 __all__ = ["agree_on_classes", "class_numbers", "natural_order", "take", "take_rows"]
 
@@ -39,7 +40,9 @@ def _text_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def take(inputs: Inputs, rows: np.ndarray) -> Inputs:
-    """Some rows (a mask or numbers) of an array or a table."""
+    """Some rows (a mask or numbers) of an array or a table; of what lies in a file none is read."""
+    if isinstance(inputs, Mapped):
+        return inputs.take(rows)
     return inputs[rows] if isinstance(inputs, np.ndarray) else inputs.iloc[rows]
 
 

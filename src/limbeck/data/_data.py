@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from limbeck.data._mapped import Mapped
+
 __all__ = ["Data", "Preprocessing", "Raw"]
 
-Inputs = pd.DataFrame | np.ndarray
+Inputs = pd.DataFrame | np.ndarray | Mapped
 
 
 @dataclass(frozen=True)
 class Raw:
     """One domain as it was read, before cleaning.
 
-    inputs: N rows of a table, or an array [N, ...]. labels: [N] class names as strings, or
+    inputs: N rows of a table, or an array [N, ...], which may lie in a file. labels: [N] class names as strings, or
     floats to regress (None: the domain has none; a missing label is None or NaN). classes: the
     names in the order of the outputs, None for regression or where there are no labels. groups:
     [N] samples of one group stay in one split. test: [N] bool, an official test split.

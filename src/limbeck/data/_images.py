@@ -14,10 +14,10 @@ from torch.nn import functional
 from limbeck.core import UsageError, bad_value
 from limbeck.data._arrays import check_finite, read_array
 from limbeck.data._data import Inputs, Preprocessing
+from limbeck.data._mapped import Mapped, Moments, chunks, transformed
 
 __all__ = ["ImagePreprocessing"]
 
-CHUNK = 4096
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 """The weights of red, green and blue in grey (ITU-R BT.601)."""
 
@@ -46,22 +46,25 @@ class ImagePreprocessing(Preprocessing):
         self.normalise = normalise
 
     def fit(self, inputs: Inputs) -> Self:
-        images = _channels_first(inputs)
-        self.channels, *shape = images.shape[1:]
+        images = _checked(inputs)
+        one = _channels_first(images[:1])
+        self.channels, *shape = one.shape[1:]
         self.shape = (self.size, self.size) if self.size else (int(shape[0]), int(shape[1]))
-        self.divisor = 255.0 if images.dtype == torch.uint8 or images.max() <= 1 else 1.0
+        unit = one.dtype == torch.uint8 or all(chunk.max().astype(np.float32) <= 1 for chunk in chunks(images))
+        self.divisor = 255.0 if unit else 1.0
         self.mean, self.deviation = [0.0] * self.channels, [1.0] * self.channels
         if self.normalise:
-            pixels = self._even(images).transpose(0, 1).flatten(1)
-            deviation, mean = torch.std_mean(pixels.double(), dim=1, correction=0)
-            self.mean = mean.tolist()
-            self.deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)).tolist()
+            moments = Moments()
+            for chunk in chunks(images):
+                moments.add(self._even(chunk).transpose(0, 1).flatten(1).numpy())
+            self.mean = moments.mean.tolist()
+            self.deviation = np.where(moments.deviation > 1e-6, moments.deviation, 1.0).tolist()
         return self
 
     def transform(self, inputs: Inputs) -> Tensor:
-        images = self._even(_channels_first(inputs))
         mean, deviation = (torch.tensor(value).view(1, -1, 1, 1) for value in (self.mean, self.deviation))
-        return images.sub_(mean).div_(deviation)
+        shape = (self.channels, *self.shape)
+        return transformed(_checked(inputs), shape, lambda images: self._even(images).sub_(mean).div_(deviation))
 
     def state(self) -> dict[str, Any]:
         return {
@@ -82,9 +85,9 @@ class ImagePreprocessing(Preprocessing):
         made.mean, made.deviation = list(state["mean"]), list(state["deviation"])
         return made
 
-    def read(self, path: Path) -> np.ndarray:
-        """Images from an array (.npy, or `inputs` in .npz), a picture, or a folder of them by name."""
-        if path.suffix in (".npy", ".npz"):
+    def read(self, path: Path) -> np.ndarray | Mapped:
+        """Images from an array (.npy, a folder with inputs.npy, .npz), a picture, or a folder of them by name."""
+        if path.suffix in (".npy", ".npz") or (path / "inputs.npy").is_file():
             return read_array(path)
         if not path.exists():
             raise UsageError(f"There is no file {path}.")
@@ -94,10 +97,11 @@ class ImagePreprocessing(Preprocessing):
         pictures = [_picture(file, self.channels) for file in files]
         if len({picture.shape for picture in pictures}) == 1:
             return np.stack(pictures)
-        return np.concatenate([self._even(torch.from_numpy(picture[None])).numpy() for picture in pictures])
+        return np.concatenate([self._even(picture[None]).numpy() for picture in pictures])
 
-    def _even(self, images: Tensor) -> Tensor:
+    def _even(self, inputs: np.ndarray) -> Tensor:
         """A new float tensor with the source's channels and size, pixels in the source's unit."""
+        images = _channels_first(inputs)
         if not images.is_floating_point():
             divisor = self.divisor if images.dtype == torch.uint8 else 1.0
         elif self.divisor != 1 and len(images) and images.max() > 2:
@@ -107,14 +111,10 @@ class ImagePreprocessing(Preprocessing):
             )
         else:
             divisor = 1.0
-        even = torch.empty(len(images), self.channels, *self.shape)
-        for start in range(0, len(images), CHUNK):
-            chunk = images[start : start + CHUNK].to(torch.float32, copy=True).div_(divisor)
-            chunk = _recoloured(chunk, self.channels)
-            if chunk.shape[2:] != self.shape:
-                chunk = functional.interpolate(chunk, self.shape, mode="bilinear", antialias=True, align_corners=False)
-            even[start : start + CHUNK] = chunk
-        return even
+        even = _recoloured(images.to(torch.float32, copy=True).div_(divisor), self.channels)
+        if even.shape[2:] != self.shape:
+            even = functional.interpolate(even, self.shape, mode="bilinear", antialias=True, align_corners=False)
+        return even.contiguous()
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -131,22 +131,25 @@ def _picture(path: Path, channels: int) -> np.ndarray:
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _channels_first(inputs: Inputs) -> Tensor:
-    """The images as [n, channels, h, w], checked."""
-    if not isinstance(inputs, np.ndarray) or inputs.ndim not in (3, 4) or inputs.dtype.kind not in "biuf":
+def _checked(inputs: Inputs) -> np.ndarray | Mapped:
+    if not isinstance(inputs, np.ndarray | Mapped) or inputs.ndim not in (3, 4) or inputs.dtype.kind not in "biuf":
         got = list(inputs.shape)
         raise UsageError(f"Images are numbers [n, h, w] or [n, channels, h, w]. Got {type(inputs).__name__} {got}.")
+    if 0 in inputs.shape[1:]:
+        raise UsageError(f"The images are empty: {list(inputs.shape)}.")
+    check_finite(inputs, np.float32)
+    return inputs
+
+
+def _channels_first(inputs: np.ndarray) -> Tensor:
+    """The images as [n, channels, h, w], bytes or float32."""
     array = inputs.astype(np.float32) if inputs.dtype.kind == "f" else inputs
     if array.dtype.kind in "iub" and array.dtype != np.uint8:
         array = array.astype(np.float32) if array.dtype.kind != "b" else array.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind == "f":
-        check_finite(array)
     if array.ndim == 3:
         array = array[:, None]
     elif array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
         array = array.transpose(0, 3, 1, 2)
-    if 0 in array.shape[1:]:
-        raise UsageError(f"The images are empty: {list(inputs.shape)}.")
     return torch.from_numpy(np.ascontiguousarray(array))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from limbeck.core import UsageError
 from limbeck.data._arrays import check_finite, read_array
 from limbeck.data._data import Inputs, Preprocessing
+from limbeck.data._mapped import Mapped, Moments, chunks, transformed
 
 __all__ = ["VectorPreprocessing"]
 
@@ -31,20 +32,28 @@ class VectorPreprocessing(Preprocessing):
         self.normalise = normalise
 
     def fit(self, inputs: Inputs) -> Self:
-        values = _checked(inputs).astype(np.float64)
-        self.mean = [0.0] * values.shape[1]
-        self.deviation = [1.0] * values.shape[1]
+        values = _checked(inputs)
+        width = values.shape[1]
+        self.mean, self.deviation = [0.0] * width, [1.0] * width
         if self.normalise:
-            deviation = np.where(np.ptp(values, axis=0) > 0, values.std(axis=0), 1.0)
-            self.mean, self.deviation = values.mean(axis=0).tolist(), deviation.tolist()
+            moments, first, varies = Moments(), values[:1], np.zeros(width, dtype=bool)
+            for chunk in chunks(values):
+                moments.add(chunk.T)
+                varies |= (chunk != first).any(axis=0)
+            self.mean = moments.mean.tolist()
+            self.deviation = np.where(varies, moments.deviation, 1.0).tolist()
         return self
 
     def transform(self, inputs: Inputs) -> Tensor:
         values = _checked(inputs)
         if values.shape[1] != len(self.mean):
             raise UsageError(f"The source has {len(self.mean)} features a sample, here are {values.shape[1]}.")
-        scaled = (values.astype(np.float64) - np.array(self.mean)) / np.array(self.deviation)
-        return torch.from_numpy(scaled.astype(np.float32))
+        mean, deviation = np.array(self.mean), np.array(self.deviation)
+
+        def scaled(rows: np.ndarray) -> Tensor:
+            return torch.from_numpy(((rows.astype(np.float64) - mean) / deviation).astype(np.float32))
+
+        return transformed(values, (len(mean),), scaled)
 
     def state(self) -> dict[str, Any]:
         return {"kind": "vectors", "mean": self.mean, "deviation": self.deviation}
@@ -55,13 +64,13 @@ class VectorPreprocessing(Preprocessing):
         made.mean, made.deviation = list(state["mean"]), list(state["deviation"])
         return made
 
-    def read(self, path: Path) -> np.ndarray:
-        """An array from a .npy file, or `inputs` of a .npz file."""
+    def read(self, path: Path) -> np.ndarray | Mapped:
+        """An array from a .npy file, inputs.npy of a folder, or `inputs` of a .npz file."""
         return _checked(read_array(path))
 
 
-def _checked(inputs: Inputs) -> np.ndarray:
-    if not isinstance(inputs, np.ndarray) or inputs.ndim != 2 or inputs.dtype.kind not in "biuf":
+def _checked(inputs: Inputs) -> np.ndarray | Mapped:
+    if not isinstance(inputs, np.ndarray | Mapped) or inputs.ndim != 2 or inputs.dtype.kind not in "biuf":
         raise UsageError(f"Vectors are numbers [n, d]. Got {type(inputs).__name__} {list(inputs.shape)}.")
     check_finite(inputs)
     return inputs

@@ -16,8 +16,10 @@ from limbeck.core import Domain, Task, UsageError, bad_value
 from limbeck.data._classes import agree_on_classes, class_numbers, take, take_rows
 from limbeck.data._data import Preprocessing, Raw
 from limbeck.data._images import ImagePreprocessing
+from limbeck.data._mapped import Mapped
 from limbeck.data._splits import SplitSettings, draw_labelled, draw_splits, quantile_bins
 from limbeck.data._tables import TablePreprocessing
+from limbeck.data._text import TextPreprocessing
 from limbeck.data._vectors import VectorPreprocessing
 
 __all__ = ["prepare", "restore_preprocessing"]
@@ -26,6 +28,7 @@ KINDS: dict[str, type[Preprocessing]] = {
     "table": TablePreprocessing,
     "vectors": VectorPreprocessing,
     "images": ImagePreprocessing,
+    "text": TextPreprocessing,
 }
 
 
@@ -182,4 +185,5 @@ def _domain(
     with _owner(raw):
         inputs = fitted.transform(raw.inputs)
         notes = (*raw.notes, *(fitted.notes if role == "source" else fitted.meet(raw.inputs)))
-    return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes)
+    mapped = isinstance(raw.inputs, Mapped)
+    return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes, mapped)

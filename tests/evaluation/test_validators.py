@@ -1,13 +1,18 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from limbeck.core import Task, UsageError
 from limbeck.evaluation import (
+    ALL_VALIDATORS,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
+    applicable,
+    batch_nuclear_norm,
     entropy,
     information_maximisation,
     soft_neighbourhood_density,
@@ -98,3 +103,63 @@ def test_scores_are_the_same_each_time_and_in_half_precision():
 def test_a_misspelt_validator_is_corrected():
     with pytest.raises(UsageError, match="Did you mean 'entropy'"):
         validate("entropie", Observations(UNIFORM, torch.zeros(30, dtype=torch.long), UNIFORM, CLASSES))
+
+
+def whole(logits: Tensor, labels: Tensor) -> Observations:
+    """All that can be observed of a network whose features are its logits."""
+    features = logits.double()
+    given = {"source_features": features, "target_features": features, "source_train_features": features}
+    return Observations(
+        logits, labels, logits, CLASSES, **given, head_weight=torch.eye(3), target_inputs=logits, predict=lambda x: x
+    )
+
+
+def test_batch_nuclear_norm_at_its_extremes_and_by_eigenvalues():
+    assert batch_nuclear_norm(ONE_HOT) == pytest.approx(1)
+    assert batch_nuclear_norm(COLLAPSED) == pytest.approx(1 / math.sqrt(3))
+    assert batch_nuclear_norm(UNIFORM) == pytest.approx(1 / 3)
+    logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    p = logits.softmax(1)
+    roots = torch.linalg.eigvalsh(p.T @ p).sqrt()
+    assert batch_nuclear_norm(logits) == pytest.approx(roots.sum().item() / math.sqrt(7 * 3))
+    assert batch_nuclear_norm(ONE_HOT[:2]) == pytest.approx(1)  # fewer samples than classes
+
+
+@pytest.mark.parametrize("name", sorted(ALL_VALIDATORS))
+def test_with_all_observed_every_validator_scores_alike_each_time(name: str):
+    labels = torch.arange(3).repeat(20)
+    rough = ONE_HOT.repeat(2, 1) / 50 + torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    seen = whole(rough, labels)
+    score = validate(name, seen)
+    assert math.isfinite(score) and isinstance(score, float)
+    torch.manual_seed(5)
+    assert validate(name, seen) == score
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(1))
+    assert validate(name, whole(rough[order], labels[order])) == pytest.approx(score, abs=1e-6)
+
+
+def test_a_validator_gets_what_it_says_it_needs():
+    """With one field less than it needs it is not applicable, and says which one is missing."""
+    everything = whole(ONE_HOT, torch.arange(3).repeat(10))
+    assert applicable(everything) == list(ALL_VALIDATORS)
+    for name, validator in ALL_VALIDATORS.items():
+        for field in validator.needs:
+            poorer = replace(everything, **{field: None})
+            assert name not in applicable(poorer)
+            with pytest.raises(UsageError, match=f"validator '{name}' needs {field}, which was not observed"):
+                validate(name, poorer)
+
+
+def test_outputs_alone_suffice_for_the_validators_of_every_run():
+    seen = Observations(ONE_HOT, torch.arange(3).repeat(10), ONE_HOT, CLASSES)
+    assert applicable(seen) == list(VALIDATORS)
+    assert set(ALL_VALIDATORS) - set(VALIDATORS) == {
+        "dev",
+        "class_ami",
+        "reverse_validation",
+        "hopkins_statistic",
+        "transfer_score",
+        "mixval",
+    }
+    regression = Observations(torch.zeros(4, 1), torch.zeros(4), torch.zeros(5, 1), Task("regression"))
+    assert applicable(regression) == ["source_validation"]

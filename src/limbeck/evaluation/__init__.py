@@ -1,8 +1,18 @@
 """What a comparison shows: metrics, label-free validators, regret, paired statistics, pictures → results.json."""
 
+from limbeck.evaluation.combined import combined
 from limbeck.evaluation.embedding import embed
+from limbeck.evaluation.feature_validators import (
+    class_ami,
+    classifier_uniformity,
+    deep_embedded_validation,
+    hopkins_statistic,
+    reverse_validation,
+    transfer_score,
+)
 from limbeck.evaluation.metrics import classification_metrics, headline, regression_metrics, reliability
-from limbeck.evaluation.records import History, RowRecord, SeedRecord, Study
+from limbeck.evaluation.mixval import MixedConsistency, mixed_consistency, mixval
+from limbeck.evaluation.records import History, Reads, RowRecord, SeedRecord, Study
 from limbeck.evaluation.regret import Regret, regret
 from limbeck.evaluation.results import assemble, check_results
 from limbeck.evaluation.statistics import (
@@ -17,9 +27,13 @@ from limbeck.evaluation.statistics import (
     vote,
 )
 from limbeck.evaluation.validators import (
+    ALL_VALIDATORS,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
+    Validator,
+    applicable,
+    batch_nuclear_norm,
     entropy,
     information_maximisation,
     soft_neighbourhood_density,
@@ -29,35 +43,50 @@ from limbeck.evaluation.validators import (
 from limbeck.evaluation.verdict import chosen_row, verdict
 
 __all__ = [
+    "ALL_VALIDATORS",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "Comparison",
     "History",
+    "MixedConsistency",
     "Observations",
+    "Reads",
     "Regret",
     "RowRecord",
     "SeedRecord",
     "Study",
+    "Validator",
+    "applicable",
     "assemble",
+    "batch_nuclear_norm",
     "bootstrap",
     "check_results",
     "chosen_row",
+    "class_ami",
     "classification_metrics",
+    "classifier_uniformity",
+    "combined",
     "compare",
+    "deep_embedded_validation",
     "embed",
     "entropy",
     "headline",
+    "hopkins_statistic",
     "information_maximisation",
     "mcnemar",
     "mean_std",
+    "mixed_consistency",
+    "mixval",
     "paired_bootstrap",
     "regression_metrics",
     "regret",
     "reliability",
+    "reverse_validation",
     "sample_scores",
     "soft_neighbourhood_density",
     "source_validation",
     "statistic_for",
+    "transfer_score",
     "validate",
     "verdict",
     "vote",

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from limbeck.core import Task, UsageError, did_you_mean
+from limbeck.evaluation.feature_validators import (
+    class_ami,
+    deep_embedded_validation,
+    hopkins_statistic,
+    reverse_validation,
+    transfer_score,
+)
+from limbeck.evaluation.mixval import mixval
 
 __all__ = [
+    "ALL_VALIDATORS",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "Observations",
+    "Validator",
+    "applicable",
+    "batch_nuclear_norm",
     "entropy",
     "information_maximisation",
     "soft_neighbourhood_density",
@@ -33,12 +46,48 @@ class Observations:
 
     source_logits: [n, outputs]. source_labels: [n], classes, or values as the network learns them
     (`DomainView.labels`). target_logits: [m, outputs], without labels.
+
+    The rest is for the validators that need it. source_features and target_features: what the head reads of the
+    same samples; source_train_features: of samples that the network was trained on. head_weight: of a last layer
+    that is linear. target_inputs: [m, ...], the target samples themselves, and predict: inputs → logits, in
+    evaluation mode.
     """
 
     source_logits: Float[Tensor, "n outputs"]
     source_labels: Int[Tensor, " n"] | Float[Tensor, " n"]
     target_logits: Float[Tensor, "m outputs"]
     task: Task
+    source_features: Float[Tensor, "n d"] | None = None
+    target_features: Float[Tensor, "m d"] | None = None
+    source_train_features: Float[Tensor, "k d"] | None = None
+    head_weight: Float[Tensor, "outputs d"] | None = None
+    target_inputs: Shaped[Tensor, m * shape] | None = None
+    predict: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Validator:
+    """A score of a checkpoint, higher is better, and the optional fields of `Observations` that it needs.
+
+    regression: whether it can also choose checkpoints of a regression; the others read class probabilities.
+    """
+
+    score: Callable[[Observations], float]
+    needs: frozenset[str] = frozenset()
+    regression: bool = False
+
+    @classmethod
+    def of(cls, function: Callable[..., float], *reads: str) -> Validator:
+        """Of a function that gets these fields of the observations, in this order."""
+        optional = {field.name for field in fields(Observations) if field.default is None}
+        return cls(lambda seen: function(*(getattr(seen, name) for name in reads)), frozenset(reads) & optional)
+
+    def missing(self, observations: Observations) -> frozenset[str]:
+        """What it needs and was not observed."""
+        return frozenset(name for name in self.needs if getattr(observations, name) is None)
+
+    def __call__(self, observations: Observations) -> float:
+        return self.score(observations)
 
 
 def source_validation(observations: Observations) -> float:
@@ -100,35 +149,89 @@ def soft_neighbourhood_density(target_logits: Float[Tensor, "n classes"], temper
     return torch.special.entr(similarity.softmax(1)).sum(1).mean().item()
 
 
-VALIDATORS: Mapping[str, Callable[[Observations], float]] = MappingProxyType(
+def batch_nuclear_norm(target_logits: Float[Tensor, "n classes"]) -> float:
+    """The nuclear norm of the predictions over its largest possible value, in (0, 1].
+
+    `‖P‖_* / √(n · min(n, classes))`, P = softmax(logits) (Cui et al. 2020, section 3.1; as a validator Musgrave
+    et al. 2022): confident predictions that use all classes alike.
+
+    >>> round(batch_nuclear_norm(torch.eye(2) * 100), 4), round(batch_nuclear_norm(torch.zeros(2, 2)), 4)
+    (1.0, 0.5)
+    """
+    p = target_logits.double().softmax(1)
+    return torch.linalg.svdvals(p).sum().item() / math.sqrt(len(p) * min(p.shape))
+
+
+ALL_VALIDATORS: Mapping[str, Validator] = MappingProxyType(
     {
-        "source_validation": source_validation,
-        "entropy": lambda seen: entropy(seen.target_logits),
-        "information_maximisation": lambda seen: information_maximisation(seen.target_logits),
-        "soft_neighbourhood_density": lambda seen: soft_neighbourhood_density(seen.target_logits),
+        "source_validation": Validator(source_validation, regression=True),
+        "entropy": Validator.of(entropy, "target_logits"),
+        "information_maximisation": Validator.of(information_maximisation, "target_logits"),
+        "soft_neighbourhood_density": Validator.of(soft_neighbourhood_density, "target_logits"),
+        "bnm": Validator.of(batch_nuclear_norm, "target_logits"),
+        "dev": Validator.of(
+            deep_embedded_validation,
+            "source_logits",
+            "source_labels",
+            "source_features",
+            "source_train_features",
+            "target_features",
+        ),
+        "class_ami": Validator.of(class_ami, "target_logits", "target_features"),
+        "reverse_validation": Validator.of(
+            reverse_validation, "source_features", "source_labels", "target_features", "target_logits"
+        ),
+        "hopkins_statistic": Validator.of(hopkins_statistic, "target_features"),
+        "transfer_score": Validator.of(transfer_score, "target_logits", "target_features", "head_weight"),
+        "mixval": Validator.of(mixval, "predict", "target_inputs", "target_logits"),
     }
 )
+"""Every validator, by name."""
 
-REGRESSION_VALIDATORS = frozenset({"source_validation"})
+VALIDATORS: Mapping[str, Validator] = MappingProxyType(
+    {name: validator for name, validator in ALL_VALIDATORS.items() if not validator.needs}
+)
+"""The validators that need outputs and source labels alone, so that every checkpoint of classes has their scores."""
+
+REGRESSION_VALIDATORS = frozenset(name for name, validator in ALL_VALIDATORS.items() if validator.regression)
 """The validators that suit regression; the others read class probabilities."""
+
+
+def applicable(observations: Observations) -> list[str]:
+    """The names of the validators that can score these observations.
+
+    >>> logits = torch.eye(2)
+    >>> applicable(Observations(logits, torch.tensor([0, 1]), logits, Task("classification", ("a", "b"))))[-1]
+    'bnm'
+    """
+    classes = observations.task.is_classification
+    return [name for name, v in ALL_VALIDATORS.items() if (classes or v.regression) and not v.missing(observations)]
 
 
 @torch.no_grad()
 def validate(name: str, observations: Observations) -> float:
     """The score of the validator `name`, higher is better.
 
-    Raises `UsageError` for an unknown name, and for a validator of classes on a regression.
+    Raises `UsageError` for an unknown name, for a validator of classes on a regression, and for
+    observations that lack what the validator needs.
 
     >>> logits = torch.eye(2) * 100
     >>> seen = Observations(logits, torch.tensor([0, 1]), logits, Task("classification", ("a", "b")))
     >>> validate("source_validation", seen)
     1.0
     """
-    if name not in VALIDATORS:
-        raise UsageError(f"There is no validator {name!r}. {did_you_mean(name, VALIDATORS)}")
-    if not observations.task.is_classification and name not in REGRESSION_VALIDATORS:
+    if name not in ALL_VALIDATORS:
+        raise UsageError(f"There is no validator {name!r}. {did_you_mean(name, ALL_VALIDATORS)}")
+    validator = ALL_VALIDATORS[name]
+    if not observations.task.is_classification and not validator.regression:
         raise UsageError(
             f"The validator {name!r} reads class probabilities and cannot choose checkpoints of a regression. "
             f"Use {' or '.join(sorted(REGRESSION_VALIDATORS))}."
         )
-    return VALIDATORS[name](observations)
+    missing = validator.missing(observations)
+    if missing:
+        raise UsageError(
+            f"The validator {name!r} needs {', '.join(sorted(missing))}, which was not observed. "
+            f"Use {' or '.join(applicable(observations))}."
+        )
+    return validator(observations)

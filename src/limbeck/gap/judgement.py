@@ -1,0 +1,248 @@
+"""Whether a candidate is worth transferring from: what is expected of it against what the target has by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from limbeck.core import UsageError, generator
+
+__all__ = ["Judgement", "Labelled", "Unlabelled", "cross_validated", "domain_separation", "judge", "wilson"]
+
+INVERSE_PENALTY = 0.1
+"""scikit-learn's C of the simple classifier, on standardised features."""
+
+FOLDS = 5
+
+BEYOND_DOUBT = 3.0
+"""So many standard errors above chance is no luck, where there are samples enough: one case in 740."""
+
+NEAR_MAXIMUM, HARDLY = 1.8, 0.5
+"""Proxy A-distances (0 to 2): from the first on the domains share next to nothing, below the second they hardly
+differ. At 1.8 a linear classifier errs on one sample in twenty, at 0.5 on three in eight."""
+
+Verdict = Literal["transfer", "transfer with adaptation", "do not transfer"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its reason in a sentence. sure: whether the interval behind it leaves out the opposite."""
+
+    verdict: Verdict
+    sure: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What was right on the n labelled target samples.
+
+    direct: the candidate's own answers. probed: a new head on its features, and alone: the same
+    classifier on the target's own representation, both cross-validated over these samples, or `None`
+    where that cannot be done. chance: what naming one class always is right on.
+    """
+
+    direct: Bool[np.ndarray, " n"]
+    probed: Bool[np.ndarray, " n"] | None
+    alone: Bool[np.ndarray, " n"] | None
+    chance: float
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """What can be told without target labels.
+
+    separation: the proxy A-distance of the domains, 0 to 2. returned: the share of `samples` of the source on which
+    a classifier is right that learnt the candidate's guesses on the target. chance: what naming one class always is
+    right on there.
+    """
+
+    separation: float
+    returned: float
+    samples: int
+    chance: float
+
+
+def judge(
+    source: Bool[np.ndarray, " s"], source_chance: float, target: Labelled | Unlabelled, confidence: float = 0.95
+) -> Judgement:
+    """The verdict on a candidate, whose teacher was right on held-out samples of its source as `source` says.
+
+    *do not transfer*: the teacher is no better than chance on its own source (three standard errors); or, with
+    labels, both its answers and a new head on its features are expected (point estimates) to do worse than
+    training on the labelled samples alone, or than a constant; or only the new head is, not beyond its interval,
+    and the answers are no better than chance. Without labels: the domains can be told apart almost without fault,
+    and what the candidate guesses on the target says nothing of the source.
+    *transfer*: its answers are expected to do as well or better, and their interval reaches its accuracy on the
+    source; without labels: the domains hardly differ. *transfer with adaptation*: all between.
+
+    Intervals: Wilson's for shares; for differences `mean ± z · s / √n` over the paired samples. Cross-validation learns
+    from fewer samples than there are, so it is a little hard on what it judges, on both sides alike.
+
+    >>> right, half = np.ones(100, dtype=bool), np.arange(100) < 50
+    >>> judge(right, 0.1, Labelled(right, None, half, 0.1)).verdict
+    'transfer'
+    >>> judge(right, 0.1, Labelled(half, None, right, 0.1)).verdict
+    'do not transfer'
+    """
+    if not above_chance(float(source.mean()), len(source), source_chance):
+        reason = (
+            f"Its teacher is right on {_share(source)} of {len(source)} held-out samples of its own source, where "
+            f"always naming one class is right on {source_chance:.0%}: it has learnt nothing that could be transferred."
+        )
+        return Judgement("do not transfer", isinstance(target, Labelled), reason)
+    if isinstance(target, Labelled):
+        return _by_labels(float(source.mean()), target, confidence)
+    return _by_gap(target)
+
+
+def above_chance(share: float, n: int, chance: float, errors: float = BEYOND_DOUBT) -> bool:
+    """Whether a share of n right answers is more than chance gives: `share > c + errors · √(c (1 − c) / n)`.
+
+    >>> above_chance(0.66, 100, 0.5), above_chance(0.64, 100, 0.5)
+    (True, False)
+    """
+    return share > chance + errors * (chance * (1 - chance) / n) ** 0.5
+
+
+def wilson(right: Bool[np.ndarray, " n"], confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share (1927), which stays in [0, 1] and has a width for 0 and for n right answers.
+
+    >>> [round(end, 3) for end in wilson(np.ones(10, dtype=bool))]
+    [0.722, 1.0]
+    """
+    z, n, share = NormalDist().inv_cdf((1 + confidence) / 2), len(right), float(right.mean())
+    centre, scale = share + z**2 / (2 * n), 1 + z**2 / n
+    margin = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    return min(share, max(0.0, (centre - margin) / scale)), max(share, min(1.0, (centre + margin) / scale))
+
+
+def cross_validated(
+    features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], seed: int = 0
+) -> Bool[np.ndarray, " n"] | None:
+    """Whether a logistic regression, trained on the other folds, is right on each sample; None below two a class.
+
+    At most five folds, by class; features are standardised. A fold less than all is what it learns from.
+
+    >>> import torch
+    >>> y = torch.tensor([0, 1]).repeat(5)
+    >>> right = cross_validated(torch.eye(2)[y], y)
+    >>> bool(right.all()), cross_validated(torch.eye(2), torch.tensor([0, 1]))
+    (True, None)
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows, classes = features.detach().cpu().double().numpy(), labels.cpu().numpy()
+    folds = min(FOLDS, int(np.unique(classes, return_counts=True)[1].min()))
+    if folds < 2 or len(np.unique(classes)) < 2:
+        return None
+    if not np.isfinite(rows).all():
+        raise UsageError("The features that a classifier is to learn from are not finite: fill or remove them first.")
+    fold, right = np.empty(len(classes), dtype=np.int64), np.empty(len(classes), dtype=bool)
+    for number in np.unique(classes):
+        own = np.flatnonzero(classes == number)
+        fold[generator(seed, "rank", "folds", int(number)).permutation(own)] = np.arange(len(own)) % folds
+    for held_out in (fold == k for k in range(folds)):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
+        model.fit(rows[~held_out], classes[~held_out])
+        right[held_out] = model.predict(rows[held_out]) == classes[held_out]
+    return right
+
+
+def domain_separation(source: Float[Tensor, "n d"], target: Float[Tensor, "m d"]) -> float:
+    """The proxy A-distance of two samples (Ben-David et al. 2007): 0 for alike, 2 for told apart without fault.
+
+    >>> import torch
+    >>> x = torch.arange(20.0).view(20, 1)
+    >>> domain_separation(x, x), domain_separation(x, x + 100)
+    (0.0, 2.0)
+    """
+    from limbeck.distances.a_distance import ADistance
+
+    return float(ADistance()(source, target))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to use a candidate: its accuracy over what the target has, with the interval of the difference."""
+
+    words: str
+    right: Bool[np.ndarray, " n"]
+    difference: float
+    low: float
+    high: float
+
+    def told(self) -> str:
+        return (
+            f"{self.words} right on {_share(self.right)}, a difference of {100 * self.difference:+.0f} points "
+            f"({100 * self.low:+.0f} to {100 * self.high:+.0f})"
+        )
+
+
+def _by_labels(source_accuracy: float, target: Labelled, confidence: float) -> Judgement:
+    alone = target.alone if target.alone is not None and target.alone.mean() > target.chance else None
+    ways = [_way("its answers are", target.direct, target, alone, confidence)]
+    if target.probed is not None:
+        ways.append(_way("a new head on its features is", target.probed, target, alone, confidence))
+    best = max(ways, key=lambda way: way.difference)
+    answers = float(target.direct.mean())
+    z = NormalDist().inv_cdf((1 + confidence) / 2)  # few samples: three standard errors would ask for too much
+    known = above_chance(answers, len(target.direct), target.chance, z)
+    reason = f"{_reference(target, alone)}; {' and '.join(way.told() for way in ways)}."
+    if best.difference < 0:
+        return Judgement("do not transfer", all(way.high < 0 for way in ways), reason)
+    if not known and best.low <= 0:
+        return Judgement("do not transfer", False, f"{reason} The answers are no better than chance.")
+    if not known:
+        reason += " The answers are no better than chance: keep the features, and learn a new head from the labels."
+        return Judgement("transfer with adaptation", True, reason)
+    falls = wilson(target.direct, confidence)[1] < source_accuracy
+    if ways[0].difference >= 0 and not falls:
+        return Judgement("transfer", best.low > 0, reason)
+    lost = f" On its own source it is right on {source_accuracy:.0%}: the gap costs the rest." if falls else ""
+    return Judgement("transfer with adaptation", best.low > 0, reason + lost)
+
+
+def _way(
+    words: str, right: np.ndarray, target: Labelled, alone: Bool[np.ndarray, " n"] | None, confidence: float
+) -> _Way:
+    if alone is None:  # Wilson's interval has a width also where all are right, or none
+        low, high = wilson(right, confidence)
+        chance = target.chance
+        return _Way(words, right, float(right.mean()) - chance, low - chance, high - chance)
+    gain = right.astype(float) - alone
+    difference, z = float(gain.mean()), NormalDist().inv_cdf((1 + confidence) / 2)
+    margin = z * float(gain.std(ddof=1)) / len(gain) ** 0.5
+    return _Way(words, right, difference, difference - margin, difference + margin)
+
+
+def _reference(target: Labelled, alone: np.ndarray | None) -> str:
+    samples = f"{len(target.direct)} labelled target samples"
+    if alone is not None:
+        return f"Trained on the {samples} alone, a simple classifier is right on {_share(alone)} (cross-validated)"
+    why = "too few to train on" if target.alone is None else "training on them alone is no better"
+    return f"Always naming one class is right on {target.chance:.0%} of the {samples} ({why})"
+
+
+def _by_gap(target: Unlabelled) -> Judgement:
+    back = (
+        f"a classifier that learns its guesses on the target is right on {target.returned:.0%} of the source "
+        f"(chance {target.chance:.0%})"
+    )
+    reason = (
+        f"Without target labels this is a weak verdict: the A-distance is {target.separation:.2f} of 2, and {back}."
+    )
+    if target.separation >= NEAR_MAXIMUM and not above_chance(target.returned, target.samples, target.chance):
+        return Judgement("do not transfer", False, reason)
+    return Judgement("transfer" if target.separation < HARDLY else "transfer with adaptation", False, reason)
+
+
+def _share(right: np.ndarray) -> str:
+    return f"{right.mean():.0%}"

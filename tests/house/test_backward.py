@@ -34,10 +34,21 @@ def backward(room: str, tree: ast.AST) -> list[str]:
 
 def waits(room: str, tree: ast.AST) -> list[str]:
     """`.item(` and the like in objectives and methods, and in the functions of training/ that take a step."""
-    steps: list[ast.AST] = [tree] if room in ("objectives", "methods") else []
+    steps: list[ast.AST] = [tree] if room in ("objectives", "methods") and not _has_no_steps(tree) else []
     if room == "training":
         steps = [step for step in functions(tree) if any(name == "backward" for _, _, name in calls(step))]
     return [f"{call.lineno}: {name}" for step in steps for call, _, name in calls(step) if name in WAITS]
+
+
+def _has_no_steps(tree: ast.AST) -> bool:
+    """Whether a method in closed form stands there."""
+    return any(
+        isinstance(node, ast.AnnAssign)
+        and ast.unparse(node.target) == "closed_form"
+        and ast.unparse(node.value) == "True"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and node.value is not None
+    )
 
 
 def untrusted(room: str, tree: ast.AST) -> list[str]:
@@ -107,6 +118,7 @@ def test_training_takes_a_step() -> None:
 PLANTED = [
     (backward, "methods", "loss.backward()"),
     (waits, "objectives", "x = loss.item()"),
+    (waits, "methods", "class A:\n    closed_form: ClassVar[bool] = False\n    x = loss.item()"),
     (waits, "training", "def step():\n    fabric.backward(loss)\n    return loss.item()"),
     (untrusted, "core", "torch.load(path)"),
     (untrusted, "core", "torch.load(path, weights_only=False)"),

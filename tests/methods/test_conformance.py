@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,16 @@ from small_world import KilledError, World, methods, settings
 from torch import Tensor
 
 from limbeck.core import Batch, Knowledge, SealedLabelsError
+from limbeck.core.weights import load_weights, read_weights
 from limbeck.methods import Method, Update
 from limbeck.trackers import Tracker
 from limbeck.training import predict, train
 from limbeck.training._streams import Reading, streams_of
 
-FOUND = list(methods())
+ALL = list(methods())
+FOUND = [found for found in ALL if not found[2]().closed_form]
+SOLVED = [found for found in ALL if found[2]().closed_form]
+CLOSED = pytest.mark.parametrize(("world", "make"), [found[1:] for found in SOLVED], ids=[found[0] for found in SOLVED])
 EACH = pytest.mark.parametrize(("world", "make"), [found[1:] for found in FOUND], ids=[found[0] for found in FOUND])
 Step = tuple[dict[str, Batch], dict[str, Knowledge]]
 
@@ -58,7 +63,8 @@ def test_updates_are_finite_losses_of_known_groups(world: World, make: Callable[
     method.train()
     for batches, knowledge in steps(world, method):
         updates = method(batches, knowledge)
-        assert isinstance(updates, list) and updates
+        updates = list(updates)
+        assert updates
         for update in updates:
             assert isinstance(update, Update) and update.losses
             assert update.group in method.parameter_groups()
@@ -185,3 +191,37 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     for name in ("weights.safetensors", "history.npz"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes(), name
     assert not (tmp_path / "broken" / "checkpoint.pt").exists()
+
+
+@CLOSED
+def test_a_closed_form_needs_no_target_label_and_keeps_the_sizes_that_it_was_built_with(
+    world: World, make: Callable[[], Method]
+) -> None:
+    method, _ = world.built(make())
+    sizes = {name: value.shape for name, value in method.evaluated.state_dict().items()}
+    views = world.views()
+    method.fit(views["source"], replace(views["target"], opened={}))
+    assert method.updates({}, {}) == []
+    assert {name: value.shape for name, value in method.evaluated.state_dict().items()} == sizes
+    assert all(value.isfinite().all() for value in method.evaluated.state_dict().values())
+    assert predict(method.evaluated, views["target"].inputs).std(0).min() > 0
+
+
+@CLOSED
+def test_a_closed_form_leaves_the_same_files_again(world: World, make: Callable[[], Method], tmp_path: Path) -> None:
+    done, logs = {}, {"first": Lines(), "second": Lines()}
+    for name, log in logs.items():
+        done[name] = train(world.job(tmp_path / name, make), [log])
+        done[name].pop("seconds")
+    assert done["first"] == done["second"] and done["first"]["steps"] == 0
+    assert len(logs["first"].lines) == 1 and logs["first"].lines == logs["second"].lines
+    for name in ("weights.safetensors", "history.npz"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+    method, _ = world.built(make())
+    state, about = read_weights(tmp_path / "first" / "weights.safetensors")
+    load_weights(method.evaluated.network, state, "row")
+    expected, _ = world.built(make())
+    expected.fit(*world.views().values())
+    inputs = world.domain("target").inputs
+    assert about == {"by": "test"}
+    torch.testing.assert_close(predict(method.evaluated, inputs), predict(expected.evaluated, inputs))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -27,13 +28,17 @@ class Method(nn.Module, ABC):
     streams: the samples a step reads: "source" (labelled), "labelled" (the k labelled target
     samples), "target" (all target training samples, unlabelled). needs: what must be there beyond
     that: "teacher", "start" (the weights of another row, or of the teacher) and "target_labels"
-    (opens the labels of the target's training split, which the results say).
+    (opens the labels of the target's training split, which the results say). source_free: it may
+    see no sample of the source, neither in a step nor in the choice of the checkpoint. closed_form: it
+    has no gradient steps, and therefore no updates; `fit` is called once in place of the loop.
 
     All that a method keeps between steps is in `state_dict()`, so that a run resumes.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ()
     needs: ClassVar[frozenset[str]] = frozenset()
+    source_free: ClassVar[bool] = False
+    closed_form: ClassVar[bool] = False
     student: Observed
 
     def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
@@ -76,6 +81,13 @@ class Method(nn.Module, ABC):
         """The domains ("source", "target") whose knowledge a step reads."""
         return frozenset()
 
+    def crossing(self, knowledge: Spec) -> dict[str, int]:
+        """What is used of the teacher's answer to one sample: how many numbers, by what they are."""
+        if not self.knowledge_streams():
+            return {}
+        layers = {layer: math.prod(knowledge.layers[layer]) for layer in sorted(self.knowledge_layers())}
+        return {"logits": knowledge.outputs} | layers
+
     def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         """What trains, by group: lists of {"params": …, "scale": factor of the learning rate}."""
         return {"student": [{"params": [p for p in self.parameters() if p.requires_grad], "scale": 1.0}]}
@@ -88,6 +100,9 @@ class Method(nn.Module, ABC):
 
     def after_update(self) -> None:
         """Called after each optimiser step."""
+
+    def fit(self, source: DomainView, target: DomainView) -> None:
+        """Where `closed_form`: find everything at once, and write it into what `build` made for `evaluated`."""
 
     @property
     def evaluated(self) -> Observed:

@@ -1,6 +1,6 @@
 """Networks that become teachers and students. One file, one network; any nn.Module by its dotted path too."""
 
 from limbeck.networks._network import Network
-from limbeck.networks._observed import Observed, evaluating, head_of
+from limbeck.networks._observed import INPUTS, Observed, evaluating, head_of
 
-__all__ = ["Network", "Observed", "evaluating", "head_of"]
+__all__ = ["INPUTS", "Network", "Observed", "evaluating", "head_of"]

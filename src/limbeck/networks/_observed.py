@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from limbeck.core import FEATURES, Outputs, Spec, UsageError, did_you_mean
 from limbeck.networks._network import Network
 
-__all__ = ["Observed", "evaluating", "head_of"]
+__all__ = ["INPUTS", "Observed", "evaluating", "head_of"]
+
+INPUTS = "inputs"
+"""The layer name under which a network's inputs are observed, as they come."""
 
 
 def head_of(network: nn.Module) -> str:
@@ -48,8 +51,8 @@ class Observed(nn.Module):
     """A network that also gives its inner layers: inputs → `Outputs`.
 
     The representation that the head reads is always there, as "features"; `layers` names more
-    submodules, by their names in `named_modules()`. Works by forward hooks, so that any network
-    serves unchanged.
+    submodules, by their names in `named_modules()`, or "inputs" for what comes in. Works by
+    forward hooks, so that any network serves unchanged.
 
     >>> from torch import nn
     >>> observed = Observed(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), ["1"])
@@ -61,7 +64,8 @@ class Observed(nn.Module):
         super().__init__()
         self.network = network
         self.head = head_of(network)
-        self.layers = sorted(set(layers) - {FEATURES})
+        self.layers = sorted(set(layers) - {FEATURES, INPUTS})
+        self.shows_inputs = INPUTS in layers
         self._seen: dict[str, Tensor] | None = None
         self._compiled: Callable[[Tensor], Outputs] | None = None
         modules = dict(network.named_modules())
@@ -94,7 +98,7 @@ class Observed(nn.Module):
         return self._observe(inputs) if self._compiled is None or not self.training else self._compiled(inputs)
 
     def _observe(self, inputs: Tensor) -> Outputs:
-        features: dict[str, Tensor] = {}
+        features = {INPUTS: inputs} if self.shows_inputs else {}
         self._seen = features  # during this call alone: the network may also run without being observed
         try:
             return Outputs(self.network(inputs), features)

@@ -27,6 +27,7 @@ from limbeck.training._predict import predict
 from limbeck.training._prefetch import Prefetch
 from limbeck.training._settings import Training
 from limbeck.training._streams import Reading, streams_of
+from limbeck.training._visible import visible_domains
 
 __all__ = ["Job", "train"]
 
@@ -42,7 +43,8 @@ class Job:
     """One training: a built method, what it may see and how (by domain), and where its files go.
 
     validate: (source logits, source labels, target logits) of the selection splits → scores by
-    name, higher is better; it gets no target labels. validator: the score that chooses the
+    name, higher is better; it gets no target labels, and where the method is source-free no row
+    of the source: both are empty. validator: the score that chooses the
     checkpoint. about: what is written into the weights file. views: the augmented views that a
     stream shows, by its name.
     """
@@ -77,8 +79,9 @@ class _Loop:
         self.job, self.trackers, self.tick = job, trackers, tick
         settings, method = job.settings, job.method
         reading = Reading(settings.batch_size, job.seed, job.stores, job.views, settings.layout == "channels_last")
-        self.streams = streams_of(method.reads(), job.domains, reading)
-        self.epoch_steps = max(math.ceil(s.order.n / s.order.batch_size) for s in self.streams.values())
+        self.domains = visible_domains(job.domains, method)
+        self.streams = streams_of(() if method.closed_form else method.reads(), self.domains, reading)
+        self.epoch_steps = max((math.ceil(s.order.n / s.order.batch_size) for s in self.streams.values()), default=1)
         self.steps = settings.epochs * self.epoch_steps
         self.engine = Engine(method, settings, job.seed)
         self.progress = Progress()
@@ -90,11 +93,24 @@ class _Loop:
         for tracker in self.trackers:
             tracker.open(self.job.folder, self.progress.step)
         try:
-            self._train()
+            if self.job.method.closed_form:
+                self._solve()
+            else:
+                self._train()
         finally:
             for tracker in self.trackers:
                 tracker.close()
         return self._finish()
+
+    def _solve(self) -> None:
+        """A method without steps: all is found at once, and that is the one checkpoint there is."""
+        progress, started = self.progress, time.monotonic()
+        self.job.method.cpu().fit(self.domains["source"], self.domains["target"])
+        progress.seconds = time.monotonic() - started
+        log = {"epoch": 1, **self._evaluate(1), "seconds": round(progress.seconds, 3)}
+        for tracker in self.trackers:
+            tracker.log(log, progress.step)
+        self.tick(1.0)
 
     def _train(self) -> None:
         workers = self._workers()
@@ -107,7 +123,7 @@ class _Loop:
         method.train()
         while progress.step < self.steps and not progress.stopped:
             if progress.step % self.epoch_steps == 0:
-                method.start_epoch(progress.step // self.epoch_steps, self.job.domains["target"])
+                method.start_epoch(progress.step // self.epoch_steps, self.domains["target"])
                 method.train()
             self._update(batches)
             now = time.monotonic()
@@ -150,7 +166,7 @@ class _Loop:
             return asked
         job = self.job
         slow = bool(job.views) or any(isinstance(reader, Live) for reader in job.stores.values())
-        return int(slow or any(view.mapped for view in job.domains.values()))
+        return int(slow or any(view.mapped for view in self.domains.values()))
 
     def _sum_up(self) -> None:
         """Add the losses of the last steps to the epoch's; a step itself adds none, to cost nothing."""
@@ -187,10 +203,11 @@ class _Loop:
     def _evaluate(self, epoch: int) -> dict[str, float]:
         """Score the selection splits, keep the student if it is the best so far."""
         progress, job = self.progress, self.job
-        source, target = job.domains["source"], job.domains["target"]
-        labels = source.labels("selection")[:SELECTION_CAP]
-        source_logits = self._selection_logits(source)
-        target_logits = self._selection_logits(target)
+        target_logits = self._selection_logits(self.domains["target"])
+        source_logits, labels = target_logits[:0], torch.empty(0, dtype=torch.int64)
+        if not job.method.source_free:
+            source_logits = self._selection_logits(self.domains["source"])
+            labels = self.domains["source"].labels("selection")[:SELECTION_CAP]
         scores = {name: float(score) for name, score in job.validate(source_logits, labels, target_logits).items()}
         if job.validator not in scores:
             raise bad_value("validator", "the recipe", f"one of {sorted(scores)} for this task", job.validator)

@@ -1,0 +1,139 @@
+"""Mean teacher: an average of the student labels one view of the target, and the student learns it on another."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Self
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from limbeck.augmentations import Augmentation, Views
+from limbeck.core import Batch, Knowledge, Spec, Task, UsageError, bad_value
+from limbeck.methods import Stream, Update
+from limbeck.methods._composed import Composed, Statistics
+from limbeck.methods._statistics import still_statistics
+from limbeck.networks import INPUTS, Observed
+from limbeck.objectives import Objective, Schedule, Term, value_at
+from limbeck.objectives.cross_entropy import CrossEntropy
+
+__all__ = ["MeanTeacher"]
+
+
+class MeanTeacher(Composed):
+    """The objectives, and `weight · mean_i 1(max q_i ≥ threshold) · CE(p(strong x_i), argmax q_i)` on the target.
+
+    q are the answers of the student's moving average to the samples as they come (the recipe's augmentation is the
+    weak view), p those of the student to a strong view of them. The average is what is evaluated.
+
+    Paper: Tarvainen & Valpola 2017, eq. 1, for the average `θ' ← α θ' + (1 − α) θ` with α = min(decay, t/(t + 1)) in
+    step t = 0, 1, …: the plain mean of all steps, until `decay` forgets the first; Sohn et al. 2020 (FixMatch), eq. 4,
+    for the loss; French et al. 2018 for both across domains. Deviation: the average's running statistics are
+    averaged too, and it answers in evaluation mode, as it will be used.
+    Cost: three passes on the target in a step, of which one is without gradients.
+
+    objectives: the terms of the student's loss, cross-entropy on the source where none is given; those on the target
+    read the weak view. strong: the augmentations that make the strong view of the weak one, drawn anew in each step.
+    threshold: the least probability that makes a label. statistics: as of `distill`; the strong view passes by
+    itself, and leaves no trace in the running ones.
+
+    >>> MeanTeacher(threshold=1.0)
+    Traceback (most recent call last):
+    limbeck.core.errors.UsageError: The 'threshold' of mean_teacher must be in [0, 1). Got 1.0.
+    """
+
+    streams: ClassVar[tuple[Stream, ...]] = ("target",)
+    steps: Tensor
+
+    def __init__(
+        self,
+        objectives: Sequence[Term | Objective] = (),
+        strong: Sequence[Augmentation] = (),
+        threshold: Annotated[float, Ge(0), Lt(1)] = 0.9,
+        decay: Annotated[float, Gt(0), Lt(1)] = 0.99,
+        weight: float | Schedule = 1.0,
+        statistics: Statistics = "separate",
+    ):
+        super().__init__(objectives or [CrossEntropy()], statistics)
+        for part in strong:
+            if part.mixes:
+                expected = "augmentations of single samples, since a label is that of one sample"
+                raise bad_value("strong", "mean_teacher", expected, part.identity())
+        for name, value in (("threshold", threshold), ("decay", decay)):
+            if not 0 <= value < 1:
+                raise bad_value(name, "mean_teacher", "in [0, 1)", value)
+        self.strong = tuple(strong)
+        self.threshold = threshold
+        self.decay = decay
+        self.weight = weight
+        self.factor = value_at(weight, 0.0)
+
+    def student_layers(self) -> frozenset[str]:
+        return super().student_layers() | (frozenset({INPUTS}) if self.strong else frozenset())
+
+    def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
+        super().build(student, task, spec, knowledge)
+        if not task.is_classification:
+            raise UsageError("mean_teacher learns labels that its average is certain of, and the task is regression.")
+        for part in self.strong:
+            part.check(spec.layers[INPUTS])
+        self.average = copy.deepcopy(student).requires_grad_(False)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def evaluated(self) -> Observed:
+        return self.average
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.average.eval()
+        return self
+
+    def at(self, progress: float) -> None:
+        super().at(progress)
+        self.factor = value_at(self.weight, progress)
+
+    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
+        _, losses = self.said(batches, knowledge)
+        batch = batches["target"]
+        with torch.no_grad():
+            wanted = self.average(batch.inputs).logits
+        with still_statistics(self.student):
+            found = self.student(self.strong_view(batch)).logits
+        losses["consistency"] = self.factor * consistency(found, wanted, self.threshold)
+        return [Update(losses)]
+
+    @torch.no_grad()
+    def strong_view(self, batch: Batch) -> Tensor:
+        """The strong view [n, ...] of these samples, a function of the step's seed and of each sample."""
+        with torch.autocast(batch.inputs.device.type, enabled=False):
+            return Views(self.strong, torch.initial_seed(), None).inputs(batch.inputs, batch.index, 0)
+
+    @torch.no_grad()
+    def after_update(self) -> None:
+        """Move the average; counted on the device, so that nobody waits for it."""
+        share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
+        kept, new = self.average.network.state_dict(), self.student.network.state_dict()
+        for name, value in kept.items():
+            if value.is_floating_point():
+                value.lerp_(new[name], share.to(value.dtype))
+            else:
+                value.copy_(new[name])
+        self.steps += 1
+
+
+def consistency(
+    student: Float[Tensor, "n classes"], average: Float[Tensor, "n classes"], threshold: float
+) -> Float[Tensor, ""]:
+    """`mean_i 1(max softmax(a_i) ≥ threshold) · CE(s_i, argmax a_i)`, over all samples, in float32.
+
+    >>> certain, unsure = torch.tensor([[9.0, 0.0]]), torch.tensor([[0.1, 0.0]])
+    >>> round(float(consistency(torch.zeros(2, 2), torch.cat([certain, unsure]), 0.9)), 4)  # log 2 / 2
+    0.3466
+    """
+    confidence, labels = average.detach().float().softmax(1).max(1)
+    losses = nn.functional.cross_entropy(student.float(), labels, reduction="none")
+    return (losses * (confidence >= threshold)).mean()

@@ -15,7 +15,7 @@ import limbeck
 
 __all__ = ["app", "main"]
 
-RESUMABLE = ("run", "gap", "label")
+RESUMABLE = ("run", "gap", "label", "rank")
 """The commands that go on where they were stopped."""
 
 
@@ -62,6 +62,7 @@ Recipe = Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML 
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Change one value: a.b=c.", metavar="A.B=C")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Name = Annotated[str | None, typer.Option(help="The run's name; the recipe's, where it is not given.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the file that was written, and no table.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/digits.")]
 
 
@@ -107,11 +108,23 @@ def gap(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), 
     from limbeck.core.files import read_json
     from limbeck.recipes import run_recipe
     from limbeck.reports import gap_table
+    from limbeck.reports.terminal import print_table
 
     for folder in run_recipe(recipe, overrides=overrides or [], runs=runs, name=name, stages=["gap"]):
         measured = read_json(folder / "gap.json")
-        _rich_print(gap_table(measured))
+        print_table(gap_table(measured))
         print(measured["sentence"])
+
+
+@app.command()
+def rank(
+    recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), name: Name = None, as_json: AsJson = False
+) -> None:
+    """Say from which of a recipe's `candidates` to transfer, and from which not to."""
+    from limbeck.recipes import rank_recipe
+    from limbeck.reports.ranking import print_ranking
+
+    print_ranking(rank_recipe(recipe, overrides=overrides or [], runs=runs, name=name), as_json)
 
 
 @app.command()
@@ -246,22 +259,16 @@ def _print_overview(folder: Path) -> None:
 def _print_run(folder: Path) -> None:
     from limbeck.core.files import read_json
     from limbeck.reports import results_table
+    from limbeck.reports.terminal import print_table
 
     if (folder / "results.json").exists():
         results = read_json(folder / "results.json")
-        _rich_print(results_table(results))
+        print_table(results_table(results))
         print(results["verdict"])
     else:
         print(f"{folder}: not evaluated yet")
     if (folder / "report.html").exists():
         print(f"report: {folder / 'report.html'}")
-
-
-def _rich_print(table: Any) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    console.print(table) if console.is_terminal else Console(highlight=False, width=120).print(table)
 
 
 def main() -> None:

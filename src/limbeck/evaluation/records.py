@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from jaxtyping import Float, Int
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from limbeck.core import Opening, Task, UsageError, bad_value, did_you_mean
 
-__all__ = ["History", "RowRecord", "SeedRecord", "Study"]
+__all__ = ["History", "Reads", "RowRecord", "SeedRecord", "Study"]
 
 Labels = Int[Tensor, " _"] | Float[Tensor, " _"]
 
@@ -47,8 +47,27 @@ class SeedRecord:
 
 
 @dataclass(frozen=True)
+class Reads:
+    """What a training read, for the audit.
+
+    training: the streams of its steps. selection: the domains on which its checkpoint was chosen.
+    start: the row or teacher whose weights it went on from. teacher: who taught it. knowledge:
+    what was used of the teacher's answer to one sample: how many numbers, by what they are.
+    """
+
+    training: Sequence[str]
+    selection: Sequence[str]
+    start: str | None = None
+    teacher: str | None = None
+    knowledge: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RowRecord:
-    """A line of the comparison table. Sizes and times are None where a foreign teacher does not say them."""
+    """A line of the comparison table. Sizes and times are None where a foreign teacher does not say them.
+
+    reads: what its training read, None where it was not trained here.
+    """
 
     name: str
     kind: Literal["teacher", "student", "upper_bound"]
@@ -59,6 +78,7 @@ class RowRecord:
     bytes: int | None
     milliseconds_per_sample: float | None
     seeds: Sequence[SeedRecord]
+    reads: Reads | None = None
 
     def __post_init__(self) -> None:
         if not self.seeds:

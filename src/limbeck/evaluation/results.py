@@ -107,6 +107,7 @@ def _row(study: Study, row: RowRecord, metric: str) -> Json:
     fixed = ("name", "kind", "title", "method", "labelled_per_class", "parameters", "bytes", "milliseconds_per_sample")
     return {
         **{key: getattr(row, key) for key in fixed},
+        "reads": None if row.reads is None else asdict(row.reads),
         "train_seconds": float(np.mean([seed.train_seconds for seed in row.seeds])),
         "target": _summaries([seed["target"] for seed in seeds]) if target else None,
         "source": _summaries([seed["source"] for seed in seeds]),

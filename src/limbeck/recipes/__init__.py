@@ -6,6 +6,7 @@ from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
 from limbeck.recipes._predict import Student, load_student, predict_file
+from limbeck.recipes._rank import rank_recipe
 from limbeck.recipes._rooms import ROOMS, part_names, part_summary
 from limbeck.recipes._run import STAGES, run_recipe
 
@@ -20,6 +21,7 @@ __all__ = [
     "part_names",
     "part_summary",
     "predict_file",
+    "rank_recipe",
     "read_domain",
     "recipe_summary",
     "run_folders",

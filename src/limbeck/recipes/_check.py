@@ -14,7 +14,10 @@ from limbeck.recipes._plan import Plan, Row, TeacherPlan, objectives_of
 from limbeck.recipes._schema import Faults, parse
 from limbeck.training import Training
 
-__all__ = ["check_name", "check_plan"]
+__all__ = ["ON_SOURCE", "check_name", "check_plan"]
+
+ON_SOURCE = "source_validation"
+"""The validator that reads the source, which a source-free row may not."""
 
 _UNFIT = re.compile(r'^$|^[\s.]|\s$|[/\\:*?"<>|\x00-\x1f]')
 
@@ -49,7 +52,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
             _check_views(plan, name, row, faults)
             _check_labelled(f"rows.{name}", row.method, split, faults)
     _check_comparison(plan, rows, faults)
-    _check_validators(plan, faults)
+    _check_validators(plan, rows, faults)
 
 
 def _made(node: Node, faults: Faults) -> Any:
@@ -170,8 +173,15 @@ def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults
         faults.add("seeds", f"The 'seeds' of a recipe must be how many, or a list of different ones. Got {got!r}.")
 
 
-def _check_validators(plan: Plan, faults: Faults) -> None:
+def _check_validators(plan: Plan, rows: Mapping[str, Row | None], faults: Faults) -> None:
     chosen = {"validator": plan.value("validator")}
+    for name, row in rows.items():
+        if row is not None and row.method.source_free and (row.validator or chosen["validator"]) == ON_SOURCE:
+            faults.add(
+                f"rows.{name}",
+                f"It may see no sample of the source, which {ON_SOURCE} reads: set its 'validator' to one of the "
+                f"target alone, such as {', '.join(sorted(VALIDATORS.keys() - {ON_SOURCE}))}.",
+            )
     for node in (*plan.teachers.values(), *plan.rows.values()):
         chosen[f"{node.path}.validator"] = _made(node.settings["validator"], faults)
     for path, validator in chosen.items():

@@ -24,6 +24,8 @@ LABELLED = 256
 
 def measured_settings(context: Context, name: str, method: Method, settings: Training) -> Training:
     """What the settings leave open, decided by measurement: once a run for a network, for all its rows and seeds."""
+    if method.closed_form:  # it takes no step whose time could be measured
+        return replace(settings, precision="fp32", layout="contiguous", compile=False, device="cpu")
     plan, network = context.plan, method.evaluated
     key = name if name in plan.teachers or _own_network(plan.rows[name].make()) else "student"
     inputs = context.source.inputs[: settings.batch_size]

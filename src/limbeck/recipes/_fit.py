@@ -42,7 +42,9 @@ def _teacher(context: Context, name: str, faults: Faults) -> Teacher | None:
         network = teacher.trainable()
         if network is not None:
             method = teaching_method(made, network, context.frame)
-            _check_batches(path, method.reads(), context.plan.training(node).batch_size, context, faults)
+            _check_batches(path, method, context.plan.training(node).batch_size, context, faults)
+            if method.evaluated.network.state_dict().keys() != network.state_dict().keys():
+                faults.add(path, "A teacher's own method trains the teacher's network, and this one makes another.")
         return teacher
     except UsageError as error:
         faults.add(path, error)
@@ -56,7 +58,7 @@ def _method(context: Context, name: str, teachers: dict[str, Teacher | None], fa
     _check_validator(f"{path}.validator", row.validator, context, faults)
     _check_augmentation(path, plan.rows[name], context, faults)
     suits = _suits_task(path, row.method, context, faults)
-    _check_batches(path, row.method.reads(), plan.training(plan.rows[name]).batch_size, context, faults)
+    _check_batches(path, row.method, plan.training(plan.rows[name]).batch_size, context, faults)
     if "target_labels" in row.method.requires() and not context.target.labelled:
         faults.add(path, f"It learns from all labels of {context.target.name}, which has none: leave this row out.")
     teacher = teachers.get(plan.teacher_of(name) or "")
@@ -103,12 +105,13 @@ def _check_validator(path: str, validator: str | None, context: Context, faults:
         )
 
 
-def _check_batches(path: str, streams: tuple[str, ...], batch_size: int, context: Context, faults: Faults) -> None:
+def _check_batches(path: str, method: Method, batch_size: int, context: Context, faults: Faults) -> None:
     target = context.target.splits
     sizes = {
         "source": (context.source.name, len(context.source.splits["train"])),
         "target": (context.target.name, len(target["train"]) + len(target["labelled"])),
     }
+    streams = () if method.closed_form else method.reads()
     for name, size in (sizes[stream] for stream in streams if stream in sizes):
         if batch_size > size:
             expected = f"at most {size}, the training samples of {name}"

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from limbeck.core import FEATURES, Domain
+from limbeck.core import FEATURES, Domain, generator
 from limbeck.core.files import read_json, write_json
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, measure_distances
@@ -37,7 +38,7 @@ def gap_stage(context: Context) -> None:
     context.console.say("measuring the gap")
     plan: GapPlan = context.plan.make("gap")
     source, target = context.source, context.target
-    spaces = {"inputs": (_rows(source, source.inputs, "train"), _rows(target, target.inputs, "train"))}
+    spaces = {"inputs": (_shown(source, plan.settings), _shown(target, plan.settings))}
     labels = None
     if teacher is not None:
         spaces["teacher"], labels = _through(teacher, context, plan.settings)
@@ -59,12 +60,19 @@ def _distances(plan: GapPlan) -> Mapping[str, Distance]:
     return {name: kind() for name, kind in parts_of(Distance).items() if not (kind.paired or kind.needs_labels)}
 
 
-def _rows(domain: Domain, inputs: Tensor, split: str) -> Tensor:
+def _rows(domain: Domain, split: str) -> Tensor:
     """A split's rows, with the target's labelled ones among its training rows."""
     rows = torch.from_numpy(domain.splits[split])
     if domain.role == "target" and split == "train":
         rows = torch.cat([torch.from_numpy(domain.splits["labelled"]), rows])
-    return inputs[rows]
+    return rows
+
+
+def _shown(domain: Domain, settings: GapSettings) -> Tensor:
+    """The training rows that are measured, drawn before they are read: the others may not fit into memory."""
+    rows = _rows(domain, "train")
+    chosen = generator(settings.seed, "gap", "rows", domain.role).permutation(len(rows))[: settings.samples]
+    return domain.inputs[rows[torch.from_numpy(np.sort(chosen))]]
 
 
 def _through(
@@ -73,8 +81,8 @@ def _through(
     """The teacher's embedding of both domains, and the class shares that it lets one estimate."""
     source, target = context.source, context.target
     seen = teacher.inputs(source)
-    held_out = teacher.label(_rows(source, seen, "selection")[:LABELLED])  # what it was trained on looks too well known
-    foreign = teacher.label(_rows(target, teacher.inputs(target), "train")[:LABELLED])
+    held_out = teacher.label(seen[_rows(source, "selection")[:LABELLED]])  # what it was trained on looks too well known
+    foreign = teacher.label(teacher.inputs(target)[_rows(target, "train")[:LABELLED]])
     embedding = (held_out.feature(FEATURES), foreign.feature(FEATURES))
     if not context.task.is_classification:
         return embedding, None

@@ -11,15 +11,27 @@ import torch
 from torch import Tensor
 
 import limbeck
-from limbeck.core import Domain, Opening, UsageError
+from limbeck.core import Domain, Opening, Spec, UsageError
 from limbeck.core.files import read_json, write_json
-from limbeck.evaluation import History, RowRecord, SeedRecord, Study, assemble, check_results, chosen_row, embed
-from limbeck.methods import DEFAULT
+from limbeck.core.weights import read_weights
+from limbeck.evaluation import (
+    History,
+    Reads,
+    RowRecord,
+    SeedRecord,
+    Study,
+    assemble,
+    check_results,
+    chosen_row,
+    embed,
+)
+from limbeck.methods import DEFAULT, Method
 from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._folder import command_line
 from limbeck.recipes._networks import parameter_bytes
 from limbeck.recipes._plan import Row, TeacherPlan
+from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
 from limbeck.reports import write_report
@@ -98,7 +110,25 @@ def _student_record(context: Context, name: str) -> RowRecord:
             _seed_record(context, seed, folder, row.validator)
             for seed, folder in zip(context.plan.seeds, folders, strict=True)
         ],
+        reads=_reads(context, name, row, folders[0]),
     )
+
+
+def _reads(context: Context, name: str, row: Row, folder: Path) -> Reads:
+    """What a row's training read, by what its method declares, which is all that it was given."""
+    _, about = read_weights(folder / "weights.safetensors")
+    taught = bool(row.method.knowledge_streams())
+    return Reads(
+        training=list(row.method.reads()),
+        selection=_selected_on(row.method),
+        start=row.start,
+        teacher=context.plan.teacher_of(name) if taught else None,
+        knowledge=row.method.crossing(Spec(**about["knowledge"])),
+    )
+
+
+def _selected_on(method: Method) -> list[str]:
+    return ["target"] if method.source_free else ["source", "target"]
 
 
 def _labels_behind(context: Context, name: str) -> int:
@@ -133,6 +163,7 @@ def _seed_record(context: Context, seed: int, folder: Path, validator: str | Non
 def _teacher_record(context: Context, name: str) -> RowRecord:
     plan = context.plan
     made: TeacherPlan = plan.teachers[name].make()
+    method = made.method or parts_of(Method)[DEFAULT]()
     teacher = ready_teacher(context, name, plan.seeds[0])
     body = teacher.body()
     parameters, size = parameter_bytes(body) if body is not None else (None, None)
@@ -143,12 +174,13 @@ def _teacher_record(context: Context, name: str) -> RowRecord:
         name=name,
         kind="teacher",
         title=made.title or name.replace("_", " "),
-        method=DEFAULT if made.method is None else type(made.method).__module__.rpartition(".")[2],
+        method=type(method).__module__.rpartition(".")[2],
         labelled_per_class=_labels_behind(context, name),
         parameters=parameters,
         bytes=size,
         milliseconds_per_sample=speed,
         seeds=[_teacher_seed(context, name, seed) for seed in plan.seeds],
+        reads=None if teacher.trainable() is None else Reads(list(method.reads()), _selected_on(method)),
     )
 
 
@@ -170,14 +202,14 @@ def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
 
 def _answers(teacher: Teacher, domain: Domain) -> Tensor:
     """What a teacher says of a test split, batch by batch."""
-    inputs = teacher.inputs(domain)[torch.from_numpy(domain.splits["test"])]
-    return torch.cat([teacher.label(batch).scores() for batch in inputs.split(LABELLED_AT_ONCE)])
+    inputs, rows = teacher.inputs(domain), torch.from_numpy(domain.splits["test"])
+    return torch.cat([teacher.label(inputs[part]).scores() for part in rows.split(LABELLED_AT_ONCE)])
 
 
 def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | None) -> dict[str, Any]:
     """Both domains in the inputs, in the baseline's features, and in those of the row chosen without labels."""
     source, target, seed = context.source, context.target, context.plan.seeds[0]
-    spaces = [("inputs", source.split_inputs("test")[:EMBEDDED], target.split_inputs("test")[:EMBEDDED])]
+    spaces = [("inputs", source.split_inputs("test", EMBEDDED), target.split_inputs("test", EMBEDDED))]
     titles = {row["name"]: row["title"] for row in results["rows"]}
     for name in dict.fromkeys([context.plan.baseline, chosen_row(results) or context.plan.baseline]):
         kept = np.load(student_folder(context, name, seed) / "predictions.npz")

@@ -19,6 +19,7 @@ from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, 
 from limbeck.knowledge import Reader
 from limbeck.methods import Method
 from limbeck.networks import Observed
+from limbeck.recipes._check import ON_SOURCE
 from limbeck.recipes._choices import measured_settings
 from limbeck.recipes._context import Context
 from limbeck.recipes._knowledge_stage import readers_of
@@ -69,6 +70,8 @@ def _ticker(show: Callable[[float, str], None], number: int, text: str) -> Calla
 
 
 def _said(name: str, seed: int, done: dict[str, Any], seconds: float) -> str:
+    if not done["steps"]:
+        return f"{name}, seed {seed}: solved in {seconds:.1f} s"
     return f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
 
 
@@ -124,12 +127,14 @@ def _job(context: Context, who: _Trained, method: Method, validator: str | None,
 
 def validator_of(context: Context, own: str | None) -> str:
     """The validator that chooses: a row's own, the recipe's, or the task's default."""
-    default = "information_maximisation" if context.task.is_classification else "source_validation"
+    default = "information_maximisation" if context.task.is_classification else ON_SOURCE
     return own or context.plan.value("validator") or default
 
 
 def _scores(seen: Observations) -> dict[str, float]:
-    names = VALIDATORS if seen.task.is_classification else REGRESSION_VALIDATORS
+    names = set(VALIDATORS if seen.task.is_classification else REGRESSION_VALIDATORS)
+    if not len(seen.source_logits):  # of a source-free training, whose checkpoint is chosen on the target alone
+        names.discard(ON_SOURCE)
     return {name: validate(name, seen) for name in sorted(names)}
 
 
@@ -187,18 +192,19 @@ def _start_weights(context: Context, row: Row, seed: int) -> Path | None:
 
 def _keep_predictions(context: Context, folder: Path, student: Observed) -> None:
     """predictions.npz: logits and some representations of both test splits, and the student's size and speed."""
-    source, target = context.source.split_inputs("test"), context.target.split_inputs("test")
+    source, target = context.source, context.target
+    near, far = (torch.from_numpy(domain.splits["test"]) for domain in (source, target))
     parameters, size = parameter_bytes(student.network)
     with atomic_path(folder / "predictions.npz") as path:
         np.savez(
             path,
-            source_logits=predict(student, source).numpy(),
-            target_logits=predict(student, target).numpy(),
-            source_features=represent(student, source[:EMBEDDED]).numpy().astype(np.float32),
-            target_features=represent(student, target[:EMBEDDED]).numpy().astype(np.float32),
+            source_logits=predict(student, source.inputs, rows=near).numpy(),
+            target_logits=predict(student, target.inputs, rows=far).numpy(),
+            source_features=represent(student, source.split_inputs("test", EMBEDDED)).numpy().astype(np.float32),
+            target_features=represent(student, target.split_inputs("test", EMBEDDED)).numpy().astype(np.float32),
             parameters=parameters,
             bytes=size,
-            milliseconds=milliseconds_per_sample(student, target),
+            milliseconds=milliseconds_per_sample(student, target.split_inputs("test", 1)),
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["gap_table", "results_table"]
+__all__ = ["gap_table", "print_table", "results_table"]
 
 
 def results_table(results: dict[str, Any]) -> Table:
@@ -69,3 +69,11 @@ def gap_table(gap: dict[str, Any]) -> Table:
         p_value = "–" if measure["p_value"] is None else f"{measure['p_value']:.3g}"
         table.add_row(measure["name"], measure["space"], f"{measure['value']:.4g}", interval, p_value)
     return table
+
+
+def print_table(table: Table) -> None:
+    """On a terminal in its width, elsewhere 120 characters wide."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(table) if console.is_terminal else Console(highlight=False, width=120).print(table)

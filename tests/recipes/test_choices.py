@@ -82,6 +82,6 @@ def test_a_real_measurement_names_its_times(tmp_path: Path) -> None:
     settings = plan.make("training")
     network = plan.make("student")
     network.build((1, 8, 8), 2)
-    found = _choices._measured_passes(Observed(network), torch.zeros(8, 1, 8, 8), settings)
+    found = _choices._measured_passes(Observed(network), torch.zeros(8, 1, 8, 8), settings, 100)
     assert found["precision"] in ("fp32", "bf16") and found["layout"] in ("contiguous", "channels_last")
     assert found["step_ms"]["fp32 contiguous"] > 0

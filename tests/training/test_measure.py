@@ -16,6 +16,7 @@ from limbeck.training import Passes, _measure, compile_choice, faster_passes, ha
 
 CPU = torch.device("cpu")
 PLAIN, BF16, LAST = Passes(), Passes("bf16"), Passes("bf16", "channels_last")
+LATE = Passes("fp32", "channels_last")
 
 
 def timed(monkeypatch: pytest.MonkeyPatch, seconds: dict[Passes, float], compiled: float = 0.0, first: float = 0.0):
@@ -40,10 +41,27 @@ def timed(monkeypatch: pytest.MonkeyPatch, seconds: dict[Passes, float], compile
 )
 def test_the_clearly_faster_passes_are_taken(monkeypatch, seconds: tuple[float, ...], expected: Passes) -> None:
     timed(monkeypatch, dict(zip((PLAIN, BF16, LAST), seconds, strict=True)))
-    chosen, told = faster_passes(Observed(nn.Linear(2, 2)), torch.zeros(4, 2), [PLAIN, BF16, LAST])
+    chosen, told = faster_passes(Observed(nn.Linear(2, 2)), torch.zeros(4, 2), [PLAIN, BF16, LAST], ahead=10_000)
     assert chosen == expected
     assert told["fp32 contiguous"] == pytest.approx(seconds[0] * 1e3)
     assert len(told) == (1 if seconds[0] < 0.002 else 3)
+
+
+@pytest.mark.parametrize(("ahead", "samples"), [(1, 10), (160, 64), (100_000, 125)])
+def test_measuring_takes_a_small_share_of_the_work(monkeypatch, ahead: int, samples: int) -> None:
+    """A pass of n samples takes n milliseconds; what little is timed is told for the whole batch."""
+    taken: list[int] = []
+
+    def passes_of(network, inputs, passes, backward=True) -> Iterator[float]:
+        while True:
+            taken.append(len(inputs))
+            yield len(inputs) * (0.001 if passes == PLAIN else 0.0005)
+
+    monkeypatch.setattr(_measure, "timed_passes", passes_of)
+    chosen, told = faster_passes(Observed(nn.Linear(2, 2)), torch.zeros(160, 2), [PLAIN, BF16, LAST, LATE], ahead)
+    assert chosen == BF16
+    assert told == {"fp32 contiguous": 160, "bf16 contiguous": 80, "bf16 channels_last": 80, "fp32 channels_last": 80}
+    assert taken[:2] == [10, 10] and set(taken[2:]) == {samples}
 
 
 @pytest.mark.parametrize("backward", [True, False])

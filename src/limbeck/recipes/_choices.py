@@ -32,7 +32,9 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
     if "auto" in (settings.precision, settings.layout):
         fixed = [value for value in (settings.precision, settings.layout) if value != "auto"]
         asked = "/".join(["passes", key, *fixed])
-        chosen = context.choose(asked, lambda: _measured_passes(network, inputs, settings))
+        chosen = context.choose(
+            asked, lambda: _measured_passes(network, inputs, settings, _steps_ahead(context, key, settings))
+        )
         settings = replace(settings, precision=chosen["precision"], layout=chosen["layout"])
     if settings.compile == "auto":
         passes, steps = Passes(settings.precision, settings.layout), _steps_ahead(context, key, settings)
@@ -46,14 +48,17 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
     return settings
 
 
-def labelling_passes(context: Context, teacher: str, network: nn.Module, inputs: Tensor) -> Passes:
-    """The precision and layout in which a teacher answers fastest; its training's, where the recipe fixes them."""
+def labelling_passes(context: Context, teacher: str, network: nn.Module, inputs: Tensor, answers: int) -> Passes:
+    """The precision and layout in which a teacher gives so many answers fastest; its training's, where fixed."""
     settings = context.plan.training(context.plan.teachers[teacher])
     batch = inputs[:LABELLED]
     if "auto" not in (settings.precision, settings.layout):
         return Passes(settings.precision, settings.layout)
     observed = Observed(copy.deepcopy(network))
-    chosen = context.choose(f"answers/{teacher}", lambda: _measured_passes(observed, batch, settings, backward=False))
+    ahead = math.ceil(answers / len(batch))
+    chosen = context.choose(
+        f"answers/{teacher}", lambda: _measured_passes(observed, batch, settings, ahead, backward=False)
+    )
     return Passes(chosen["precision"], chosen["layout"])
 
 
@@ -77,7 +82,9 @@ def _device_of(settings: Training) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _measured_passes(network: Observed, inputs: Tensor, settings: Training, backward: bool = True) -> dict[str, Any]:
+def _measured_passes(
+    network: Observed, inputs: Tensor, settings: Training, ahead: int, backward: bool = True
+) -> dict[str, Any]:
     """The precision and layout in which a network is fastest, of those that the settings leave open."""
     device = _device_of(settings) if backward else torch.device("cpu")
     precisions = ["fp32", *(["bf16"] if has_bf16(device) else [])] if settings.precision == "auto" else []
@@ -87,5 +94,7 @@ def _measured_passes(network: Observed, inputs: Tensor, settings: Training, back
         for precision in precisions or [settings.precision]
         for layout in layouts or [settings.layout]
     ]
-    chosen, milliseconds = faster_passes(copy.deepcopy(network).to(device), inputs.to(device), candidates, backward)
+    chosen, milliseconds = faster_passes(
+        copy.deepcopy(network).to(device), inputs.to(device), candidates, ahead, backward
+    )
     return {"precision": chosen.precision, "layout": chosen.layout, "step_ms": milliseconds}

@@ -103,7 +103,8 @@ class _Asking:
         network = teacher.body()
         if network is None:
             return None, {}
-        passes = labelling_passes(self.context, self.name, network, inputs)
+        answers = len(self._rows()) * (1 if self.views is None else self.views.count or 1)
+        passes = labelling_passes(self.context, self.name, network, inputs, answers)
 
         def ask(batch: Tensor) -> Knowledge:
             if passes.layout == "channels_last" and batch.ndim == 4:

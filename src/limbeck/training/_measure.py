@@ -22,8 +22,11 @@ MARGIN = 1.15
 TOO_SHORT = 2e-3
 """Seconds of a pass below which there is nothing to choose."""
 
-ROUNDS, BUDGET = 10, 1.0
-"""So many passes of each candidate are timed, or those that fit into so many seconds."""
+ROUNDS, BUDGET, SHARE = 10, 1.0, 0.02
+"""So many passes of each candidate are timed, or those that fit into so many seconds, or this share of the work."""
+
+FEWEST = 8
+"""At least so many samples of a batch are timed."""
 
 HOPE = 0.4
 """The largest share of a step that compiling is expected to save, before it was tried."""
@@ -50,28 +53,35 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def faster_passes(
-    network: Observed, inputs: Tensor, candidates: Sequence[Passes], backward: bool = True
+    network: Observed, inputs: Tensor, candidates: Sequence[Passes], ahead: int, backward: bool = True
 ) -> tuple[Passes, dict[str, float]]:
     """The candidate whose passes are fastest, the first one unless another is clearly faster; and milliseconds of each.
 
-    inputs: [n, ...], one batch on the device of the network, which is copied. backward: with the
-    gradients, as in training.
+    inputs: [n, ...], one batch on the device of the network, which is copied. ahead: so many
+    passes will be made; measuring takes a small share of their time, where need be on a part of
+    the batch. backward: with the gradients, as in training.
     """
     plain = candidates[0]
-    runs = {passes: timed_passes(network, inputs, passes, backward) for passes in candidates}
+    few = inputs[: max(min(FEWEST, len(inputs)), len(inputs) // 16)]
+    whole = _after_warm_up(timed_passes(network, few, plain, backward)) * len(inputs) / len(few)
+    budget = min(BUDGET, SHARE * whole * ahead)
+    affordable = int(len(inputs) * budget / (2 * whole * len(candidates)))  # a warm-up and a timed pass of each
+    some = inputs[: max(len(few), affordable)]
+    scale = len(inputs) / len(some)
+    runs = {passes: timed_passes(network, some, passes, backward) for passes in candidates}
     seconds = {plain: _after_warm_up(runs[plain])}
-    if seconds[plain] > TOO_SHORT:
-        seconds |= {passes: _after_warm_up(runs[passes]) for passes in candidates[1:]}
+    if seconds[plain] * scale > TOO_SHORT:
         started = time.monotonic()
+        seconds |= {passes: _after_warm_up(runs[passes]) for passes in candidates[1:]}
         for _ in range(ROUNDS):  # in turns, and the least counts: what else runs on the machine only adds to it
+            if time.monotonic() - started > budget:
+                break
             for passes in [p for p in seconds if seconds[p] < 4 * min(seconds.values())]:
                 seconds[passes] = min(seconds[passes], next(runs[passes]))
-            if time.monotonic() - started > BUDGET:
-                break
     best = min(seconds, key=lambda passes: seconds[passes])
-    clearly = seconds[plain] > TOO_SHORT and seconds[best] * MARGIN < seconds[plain]
+    clearly = seconds[plain] * scale > TOO_SHORT and seconds[best] * MARGIN < seconds[plain]
     chosen = best if clearly else plain
-    told = {f"{passes.precision} {passes.layout}": round(value * 1e3, 3) for passes, value in seconds.items()}
+    told = {f"{passes.precision} {passes.layout}": round(value * scale * 1e3, 3) for passes, value in seconds.items()}
     return chosen, told
 
 
@@ -104,7 +114,10 @@ def compile_choice(
 
     It is taken where the measured saving over all steps is larger than the time of compiling.
     """
-    eager = _median(timed_passes(network, inputs, passes))
+    runs = timed_passes(network, inputs, passes)
+    eager = _after_warm_up(runs)
+    if eager * steps * HOPE >= COMPILING:
+        eager = _median(runs)
     found: dict[str, Any] = {"compile": False, "steps_ahead": steps, "eager_ms": round(eager * 1e3, 3)}
     if eager * steps * HOPE < COMPILING:
         return {**found, "reason": f"{steps} steps take about {eager * steps:.0f} s: compiling cannot pay"}

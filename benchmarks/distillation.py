@@ -1,0 +1,138 @@
+"""A whole distillation against the bare loop, and against torchdistill with the teacher in its loop.
+
+usage: python benchmarks/distillation.py [--repeats 3] [--epochs 10] [--long 600] [--device cpu|cuda]
+
+Wall seconds of one process, the contestants in turns, each repeat with a seed of its own. limbeck's time is that of
+its stages knowledge and student, from reading the files on: choices by measurement, labelling, checkpoints and the
+predictions included, imports not. The floor labels, trains and predicts, and nothing else. --long 0 leaves out the
+long run; torchdistill is installed into build/peers, and left out with --no-peer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from _workload import BATCH, MOMENTUM, RATE, TEMPERATURE, Work, bare_loop, labelled_by, machine, new_student
+from torch import Tensor
+
+from limbeck.recipes import run_recipe
+
+PEERS = Path("build/peers")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--long", type=int, default=600, help="epochs of the long run, once; 0 for none")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--no-peer", action="store_true")
+    chosen = parser.parse_args()
+    device, epochs = chosen.device, chosen.epochs
+    work = Work.make()
+    print(machine(device))
+    contestants: dict[str, Callable[[int], Tensor]] = {
+        "floor: bare loop, bf16, channels-last": lambda seed: bare_loop(work, epochs, seed, device),
+        "limbeck": lambda seed: limbeck(work, epochs, seed, device),
+        "bare loop, fp32": lambda seed: bare_loop(work, epochs, seed, device, bf16=False),
+    }
+    if not chosen.no_peer:
+        install("torchdistill==1.1.5")
+        contestants["torchdistill, teacher in the loop"] = lambda seed: torchdistill(work, epochs, seed, device)
+    print(f"\n{epochs} epochs, {chosen.repeats} repeats\n")
+    show(work, contestants, chosen.repeats)
+    if chosen.long:
+        print(f"\n{chosen.long} epochs, once\n")
+        first, second, *_ = contestants
+        long: dict[str, Callable[[int], Tensor]] = {
+            first: lambda seed: bare_loop(work, chosen.long, seed, device),
+            second: lambda seed: limbeck(work, chosen.long, seed, device),
+        }
+        show(work, long, 1)
+
+
+def show(work: Work, contestants: dict[str, Callable[[int], Tensor]], repeats: int) -> None:
+    """The table: seconds, ratio to the first contestant of the same repeat, accuracy on the test split."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    accuracy: dict[str, list[float]] = {name: [] for name in contestants}
+    bare_loop(work, 1, 0)  # kernels are chosen and memory is taken once
+    for seed in range(repeats):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            logits = run(seed)
+            seconds[name].append(time.perf_counter() - start)
+            accuracy[name].append(100 * float((logits.argmax(1) == work.labels[work.test]).float().mean()))
+    floor = np.array(next(iter(seconds.values())))
+    print("| | seconds | to the floor | accuracy |\n|---|---|---|---|")
+    for name in contestants:
+        taken, ratio, right = np.array(seconds[name]), np.array(seconds[name]) / floor, np.array(accuracy[name])
+        print(
+            f"| {name} | {taken.mean():.2f} ± {taken.std():.2f} | {np.median(ratio):.2f} "
+            f"({ratio.min():.2f}–{ratio.max():.2f}) | {right.mean():.1f} ± {right.std():.1f} |",
+            flush=True,
+        )
+
+
+def limbeck(work: Work, epochs: int, seed: int, device: str) -> Tensor:
+    """The stages knowledge and student of a recipe; gap, evaluation and report are no part of the comparison."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = work.recipe(Path(folder), epochs=epochs, device=device) | {"seeds": [seed]}
+        (run,) = run_recipe(recipe, runs=Path(folder), stages=["knowledge", "student"], quiet=True)
+        with np.load(run / "students" / "distilled" / str(seed) / "predictions.npz") as said:
+            return torch.from_numpy(said["target_logits"])
+
+
+def torchdistill(work: Work, epochs: int, seed: int, device: str) -> Tensor:
+    """The peer's own box, as its examples set it up: the teacher answers in every step, fp32."""
+    from torchdistill.core.distillation import get_distillation_box
+
+    torch.manual_seed(seed)
+    place = torch.device(device)
+    learner = new_student().to(place)
+    data = torch.utils.data.TensorDataset(work.images[work.train], work.labels[work.train])
+    loader = {
+        "dataset_id": "train",
+        "sampler": {"class_or_func": torch.utils.data.RandomSampler},
+        "kwargs": {"batch_size": BATCH, "num_workers": 0},
+    }
+    paths = {
+        f"{who}_module_{what}": end for who in ("student", "teacher") for what, end in (("path", "."), ("io", "output"))
+    }
+    loss = {"key": "KDLoss", "kwargs": {**paths, "temperature": TEMPERATURE, "alpha": 0.0, "reduction": "batchmean"}}
+    settings = {
+        "num_epochs": epochs,
+        "train_data_loader": loader,
+        "teacher": {"requires_grad": False, "forward_proc": "forward_batch_only"},
+        "student": {"forward_proc": "forward_batch_only"},
+        "optimizer": {"key": "SGD", "kwargs": {"lr": RATE, "momentum": MOMENTUM}},
+        "criterion": {"key": "WeightedSumLoss", "kwargs": {"sub_terms": {"kd": {"criterion": loss, "weight": 1.0}}}},
+    }
+    teacher = work.teacher.to(place, memory_format=torch.contiguous_format)
+    box = get_distillation_box(teacher, learner, {"train": data}, settings, place, None, False, 1)
+    for epoch in range(epochs):
+        box.pre_epoch_process(epoch=epoch)
+        for images, labels, supplement in box.train_data_loader:
+            found = box.forward_process(images.to(place), labels.to(place), supplement)
+            box.post_forward_process(found)
+        box.post_epoch_process()
+    return labelled_by(learner, work.images[work.test].to(place), bf16=False).cpu()
+
+
+def install(package: str) -> None:
+    """Beside the project, for this comparison alone."""
+    if not PEERS.exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(PEERS), package]
+        subprocess.run(command, check=True)
+    sys.path.insert(0, str(PEERS))
+
+
+if __name__ == "__main__":
+    main()

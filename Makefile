@@ -35,7 +35,7 @@ docs: $(DEV_STAMP)  ## The reference, from the docstrings into docs/reference
 	@echo "Open docs/reference/index.html"
 
 bench: $(DEV_STAMP)  ## Run every benchmarks/*.py
-	@set -e; for file in $(sort $(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in $(sort $(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(BIN)/python $$file; done
 
 clean:  ## Remove caches and built files; the virtual environment and runs/ stay
 	rm -rf build dist docs/reference .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

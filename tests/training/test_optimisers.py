@@ -33,7 +33,22 @@ def test_the_warm_up_rises_linearly_from_almost_nothing_to_one() -> None:
     assert rates[-1] == 1.0
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+@pytest.mark.parametrize("warmup", [0.1, 0.3])
+def test_one_cycle_is_that_of_torch(warmup: float) -> None:
+    steps = 200
+    optimiser = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
+    # Its two halves end one step before the share of the steps that they are given; ours end at the share itself.
+    whole = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, 1.0, total_steps=steps + 1, pct_start=(warmup * steps + 1) / (steps + 1)
+    )
+    made = settings(schedule="one_cycle", warmup=warmup)
+    for step in range(steps):
+        assert rate_factor(made, step / steps) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-9)
+        optimiser.step()
+        whole.step()
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant", "one_cycle"])
 def test_without_a_warm_up_it_begins_at_the_full_rate(schedule) -> None:
     assert rate_factor(settings(schedule=schedule, warmup=0.0), 0.0) == 1.0
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ __all__ = ["certain_labels", "neighbour_graph", "propagate"]
 def neighbour_graph(features: Float[Tensor, "n d"], neighbours: int, power: float) -> Any:
     """The normalised affinities `S = D^(−1/2) W D^(−1/2)` [n, n] of the nearest neighbours, a sparse SciPy array.
 
-    `W = A + Aᵀ`, `A_ij = max(cos(v_i, v_j), 0)^power` where j is one of the nearest of i (Iscen et al. 2019, eq. 9),
+    `W = A + Aᵀ`, `A_ij = max(cos(v_i, v_j), 0)^power` where j is one of the nearest of i (Iscen et al. 2019),
     and D its row sums. A sample without a neighbour of positive affinity has a row of zeros.
 
     >>> neighbour_graph(torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0]]), 1, 3.0).toarray().round(2).tolist()
@@ -22,9 +23,9 @@ def neighbour_graph(features: Float[Tensor, "n d"], neighbours: int, power: floa
     from scipy.sparse import diags_array
     from sklearn.neighbors import kneighbors_graph
 
-    vectors = np.asarray(torch.nn.functional.normalize(features.double()).to("cpu"))
-    near = kneighbors_graph(vectors, min(neighbours, len(vectors) - 1), mode="distance", include_self=False)
-    near.data = np.clip(1 - near.data**2 / 2, 0, None) ** power  # of unit vectors: |v − w|² = 2 − 2 cos(v, w)
+    count = min(neighbours, len(features) - 1)
+    near = kneighbors_graph(np.asarray(features.double().to("cpu")), count, mode="distance", metric="cosine")
+    near.data = np.clip(1 - near.data, 0, None) ** power  # the distance is 1 − cos
     affinities = near + near.T
     degrees = np.asarray(affinities.sum(1)).ravel()
     scale = diags_array(np.where(degrees > 0, degrees, np.inf) ** -0.5)
@@ -53,7 +54,7 @@ def propagate(graph: Any, given: Int[Tensor, " n"], classes: int, alpha: float) 
 
 
 def certain_labels(scores: Float[Tensor, "n classes"]) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
-    """The labels `argmax_k z_k`, and how certain they are: `1 − H(z/Σz)/log classes`, in [0, 1] (eq. 11).
+    """The labels `argmax_k z_k`, and how certain they are: `1 − H(z/Σz)/log classes`, in [0, 1] (Iscen et al. 2019).
 
     >>> certain_labels(torch.tensor([[2.0, 0.0], [1.0, 1.0], [0.0, 0.0]]))
     (tensor([0, 0, 0]), tensor([1., 0., 0.]))
@@ -62,4 +63,4 @@ def certain_labels(scores: Float[Tensor, "n classes"]) -> tuple[Int[Tensor, " n"
     even = torch.full_like(scores, 1 / scores.shape[1])  # what no label reached is not known at all
     shares = torch.where(total > 0, scores / total, even)
     entropy = torch.special.entr(shares).sum(1)
-    return scores.argmax(1), (1 - entropy / np.log(scores.shape[1])).clamp(0, 1)
+    return scores.argmax(1), (1 - entropy / math.log(scores.shape[1])).clamp(0, 1)

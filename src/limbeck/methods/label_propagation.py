@@ -31,13 +31,15 @@ class LabelPropagation(Composed):
     nearest neighbours with affinities S; the scores `(I − alpha S)⁻¹ Y` of the source's labels Y give each target
     sample its class, and their entropy how certain it is.
 
-    Paper: Zhou et al. 2004, section 2; Iscen et al. 2019, eq. 5–11. Deviations: no weights of classes, since the
-    target's shares of classes may differ from the source's; the representation is the one that the head reads.
+    Paper: Zhou et al. 2004, section 2; Iscen et al. 2019 for the graph, the certainties and the loss. Deviations: no
+    weights of classes, since the target's shares of classes may differ from the source's; the representation is the
+    one that the head reads.
     Needs: at most 50,000 training samples of the target.
 
-    objectives: the terms of the student's loss, cross-entropy on the source where none is given. anchors: so many
-    of the source samples seen last are the labelled nodes, with the k labelled target samples where there are
-    any. neighbours, power: of the graph. alpha: how far labels flow. statistics: as of `distill`.
+    objectives: the terms of the student's loss, cross-entropy on the source where none is given. weight: of the
+    cross-entropy to the propagated labels. anchors: so many of the source samples seen last are kept, inputs and all,
+    as the labelled nodes, with the k labelled target samples where there are any. neighbours, power: of the graph.
+    alpha: how far labels flow. statistics: as of `distill`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("source", "target")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Self
 
 import torch
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,7 +29,7 @@ class MeanTeacher(Composed):
     q are the answers of the student's moving average to the samples as they come (the recipe's augmentation is the
     weak view), p those of the student to a strong view of them. The average is what is evaluated.
 
-    Paper: Tarvainen & Valpola 2017, eq. 1, for the average `θ' ← α θ' + (1 − α) θ` with α = min(decay, t/(t + 1)) in
+    Paper: Tarvainen & Valpola 2017, section 2, for the average `θ' ← α θ' + (1 − α) θ`, α = min(decay, t/(t + 1)) in
     step t = 0, 1, …: the plain mean of all steps, until `decay` forgets the first; Sohn et al. 2020 (FixMatch), eq. 4,
     for the loss; French et al. 2018 for both across domains. Deviation: the average's running statistics are
     averaged too, and it answers in evaluation mode, as it will be used.
@@ -37,8 +37,8 @@ class MeanTeacher(Composed):
 
     objectives: the terms of the student's loss, cross-entropy on the source where none is given; those on the target
     read the weak view. strong: the augmentations that make the strong view of the weak one, drawn anew in each step.
-    threshold: the least probability that makes a label. statistics: as of `distill`; the strong view passes by
-    itself, and leaves no trace in the running ones.
+    threshold: the least probability that makes a label. decay: α at most. weight: of the consistency. statistics: as
+    of `distill`; the strong view passes by itself, and leaves no trace in the running ones.
 
     >>> MeanTeacher(threshold=1.0)
     Traceback (most recent call last):
@@ -53,7 +53,7 @@ class MeanTeacher(Composed):
         objectives: Sequence[Term | Objective] = (),
         strong: Sequence[Augmentation] = (),
         threshold: Annotated[float, Ge(0), Lt(1)] = 0.9,
-        decay: Annotated[float, Gt(0), Lt(1)] = 0.99,
+        decay: Annotated[float, Ge(0), Lt(1)] = 0.99,
         weight: float | Schedule = 1.0,
         statistics: Statistics = "separate",
     ):

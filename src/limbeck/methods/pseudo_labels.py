@@ -25,12 +25,13 @@ __all__ = ["PseudoLabels"]
 class PseudoLabels(Composed):
     """The objectives, and `weight · mean_i CE(student, ŷ_i)` over the target samples that have a pseudo-label ŷ.
 
-    Paper: Zou et al. 2018 (CBST, class-balanced self-training), eq. 7–10. Each epoch the student labels the target
+    Paper: Zou et al. 2018 (CBST), section 4, its class-balanced self-training. Each epoch the student labels the target
     anew, as it is and in evaluation mode; of each class the same portion of its predictions becomes labels, so that
     easy classes do not push the hard ones out. The mean is over the whole batch, where samples without a label
     count as zero.
 
-    objectives: the terms of the student's loss, cross-entropy on the source where none is given. portion: of each
+    objectives: the terms of the student's loss, cross-entropy on the source where none is given. weight: of the
+    cross-entropy to the pseudo-labels. portion: of each
     class's predictions, the share that is used at first, which grows by `growth` an epoch up to `most`. wait:
     epochs before the first labels, in which a fresh student learns from the source alone. statistics: as of
     `distill`.
@@ -95,7 +96,7 @@ def class_balanced(probabilities: Float[Tensor, "n classes"], portion: float) ->
     """Labels `argmax_k p_ik / τ_k` where that quotient is at least 1, and −1, none, where it is not.
 
     τ_k is the least of the largest probabilities of those samples that are the `portion` most certain ones of class
-    k (eq. 8, algorithm 1), at least one; a class that nobody predicts gets no label.
+    k, at least one (the paper's k_c is −log τ_k); a class that nobody predicts gets no label.
 
     >>> p = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.45, 0.55]])
     >>> class_balanced(p, 0.5)  # of each class the surer half

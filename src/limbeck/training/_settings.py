@@ -16,13 +16,14 @@ class Training:
 
     An epoch is one pass over the largest stream that the method reads; shorter streams start
     anew, each time in a new order. schedule: how the learning rate goes from the end of `warmup`
-    (a share of the run) to the end. clip: the largest gradient norm, None for no clipping.
-    patience: stop after so many evaluations without a better validator score, None for never.
-    evaluate_every: epochs between two evaluations; each is a checkpoint that may be chosen.
-    accumulate: a step's batch goes through the network in so many parts, for memory's sake.
-    precision, layout (of images in memory) and compile: "auto" is decided once a run, by
-    measurement. workers: threads that get coming batches ready; "auto" takes one where batches
-    are augmented, answered by a live teacher, or read from disk.
+    (a share of the run) to the end; "one_cycle" shapes the warm-up too, of which 0.3 is usual.
+    clip: the largest gradient norm, None for no clipping. patience: stop after so many evaluations
+    without a better validator score, None for never. evaluate_every: epochs between two
+    evaluations; each is a checkpoint that may be chosen. accumulate: a step's batch goes through
+    the network in so many parts, for memory's sake. precision, layout (of images in memory) and
+    compile: "auto" is decided once a run, by measurement. workers: threads that get coming batches
+    ready; "auto" takes one where batches are augmented, answered by a live teacher, or read from
+    disk.
     """
 
     epochs: Annotated[int, Gt(0)] = 30
@@ -32,7 +33,7 @@ class Training:
     learning_rate: Annotated[float, Gt(0)] = 2e-3
     weight_decay: Annotated[float, Ge(0)] = 1e-2
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.9
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "constant", "one_cycle"] = "cosine"
     warmup: Annotated[float, Ge(0), Lt(1)] = 0.05
     clip: Annotated[float, Gt(0)] | None = None
     patience: Annotated[int, Gt(0)] | None = None

@@ -140,7 +140,7 @@ def labelled_by(network: nn.Module, images: Tensor, bf16: bool = True) -> Tensor
     """A network's logits [n, classes], in float32."""
     network.eval()
     with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-        return torch.cat([network(batch).float() for batch in images.split(256)])
+        return torch.cat([network(batch).float() for batch in images.split(BATCH)])
 
 
 def bare_loop(work: Work, epochs: int, seed: int, device: str = "cpu", bf16: bool = True) -> Tensor:

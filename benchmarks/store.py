@@ -20,7 +20,7 @@ from limbeck.knowledge import Keeping, Labelling, Store, label_domain
 from limbeck.networks import Observed
 from limbeck.teachers import Teacher
 
-LOGITS, FEATURES, BATCH, ASKED = 10, 256, 128, 512
+LOGITS, FEATURES, BATCH, ASKED = 10, 256, 128, 128
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ class Labelling:
     keeping: Keeping = field(default_factory=Keeping)
     views: ViewsLike | None = None
     rows: Tensor | None = None
-    batch_size: int = 512
+    batch_size: int = 128
     ask: Callable[[Tensor], Knowledge] | None = None
     extras: Mapping[str, str] = field(default_factory=dict)
 

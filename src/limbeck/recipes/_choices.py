@@ -18,7 +18,7 @@ from limbeck.training import Passes, Training, compile_choice, faster_passes, ha
 
 __all__ = ["labelling_passes", "measured_settings"]
 
-LABELLED = 256
+LABELLED = 128
 """So many samples are asked at once when the speed of answers is measured."""
 
 

@@ -123,7 +123,7 @@ class _Asking:
         some = labelling.rows[:PROBED]
         batch = some[: settings.batch_size]
         with tempfile.TemporaryDirectory() as folder:
-            trial = Labelling(labelling.keeping, self.views, some, 512, labelling.ask, labelling.extras)
+            trial = Labelling(labelling.keeping, self.views, some, ask=labelling.ask, extras=labelling.extras)
             store = label_domain(Path(folder), teacher, live.inputs, layers, trial)
             asked, read = _seconds(lambda: live.read(batch)), _seconds(lambda: store.read(batch))
         views = 1 if self.views is None else self.views.count or 1

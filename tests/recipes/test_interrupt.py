@@ -24,7 +24,15 @@ def stopped(path: Path, runs: Path, mark: Path, how: signal.Signals) -> tuple[in
     """Start the command, wait for the file `mark`, send the signal; the exit code, and what was said."""
     environment = {**os.environ, "PYTHONPATH": str(Path(limbeck.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "limbeck", "run", str(path), "--runs", str(runs)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # A shell's background jobs, of which the tests may be one, have Ctrl-C switched off, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         end = time.monotonic() + 60
         while not mark.exists() and process.poll() is None and time.monotonic() < end:

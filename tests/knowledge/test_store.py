@@ -132,17 +132,18 @@ def test_it_is_computed_once(case: str, tmp_path: Path) -> None:
     assert first.folder == second.folder and not list(first.folder.glob("*whole*"))
 
 
-def killed_labelling(root: Path, case: str) -> None:
+def label_slowly(root: Path, case: str, slow: float) -> None:
     torch.set_num_threads(1)
-    make(root, case, Told(slow=0.002))
+    make(root, case, Told(slow=slow))
 
 
 @BOTH
-def test_a_killed_labelling_ends_with_the_same_bits(case: str, tmp_path: Path) -> None:
-    """SIGKILL at random moments, again and again, until a child comes to the end."""
+def test_a_label_slowly_ends_with_the_same_bits(case: str, tmp_path: Path) -> None:
+    """SIGKILL at random moments, again and again, of ever quicker children, until one comes to the end."""
     whole, draw, kills = bits(make(tmp_path / "whole", case)), random.Random(case), 0
-    for _ in range(60):
-        child = FORK.Process(target=killed_labelling, args=(tmp_path / "killed", case))
+    for attempt in range(60):
+        slow = max(1 / 2**attempt, 0.002)  # the first cannot be done before it is killed
+        child = FORK.Process(target=label_slowly, args=(tmp_path / "killed", case, slow))
         child.start()
         child.join(draw.uniform(0.005, 0.06))
         if child.exitcode is None:
@@ -208,7 +209,7 @@ def test_a_lost_array_is_made_again(damage: str, tmp_path: Path) -> None:
 
 def test_two_writers_at_once_and_a_reader_beside(tmp_path: Path) -> None:
     whole = bits(make(tmp_path / "whole"))
-    children = [FORK.Process(target=killed_labelling, args=(tmp_path / "both", "fp32")) for _ in range(2)]
+    children = [FORK.Process(target=label_slowly, args=(tmp_path / "both", "fp32", 0.002)) for _ in range(2)]
     for child in children:
         child.start()
     while any(child.is_alive() for child in children):

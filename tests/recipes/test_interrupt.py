@@ -49,7 +49,7 @@ def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     recipe: Recipe, run: Callable[..., Path], tmp_path: Path
 ) -> None:
     recipe["rows"] = {"alone": "source_only", "upper_bound": "target_only"}
-    recipe["training"] |= {"epochs": 40, "checkpoint_seconds": 0.02, "patience": None}
+    recipe["training"] |= {"epochs": 200, "checkpoint_seconds": 0.02, "patience": None}
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
     folder = runs / "small"

@@ -97,7 +97,7 @@ sys.path.insert(0, {here!r})
 from limbeck.trackers.jsonl import Jsonl
 from limbeck.training import train
 from test_checkpoint import job_in
-train(job_in(Path({folder!r}), checkpoint_seconds=1e-9), [Jsonl()], lambda share: time.sleep(0.02))
+train(job_in(Path({folder!r}), checkpoint_seconds=1e-9), [Jsonl()], lambda share: time.sleep(0.2))
 """
 
 

@@ -40,10 +40,16 @@ def test_a_fault_arrives_at_its_step(workers: int) -> None:
 
 
 def test_only_waiting_counts_as_waiting() -> None:
-    with Prefetch(lambda step: time.sleep(0.05), 0, 4, workers=1) as batches:
-        time.sleep(0.25)  # what was asked for is ready by then
+    ready = threading.Event()
+
+    def fetch(step: int) -> None:
+        time.sleep(0.5)
+        ready.set()
+
+    with Prefetch(fetch, 0, 1, workers=1) as batches:
+        ready.wait()
         batches.next()
-        assert batches.waited < 0.04
+        assert batches.waited < 0.4
     with Prefetch(lambda step: time.sleep(0.02), 0, 4, workers=0) as batches:
         batches.next()
         assert batches.waited >= 0.02

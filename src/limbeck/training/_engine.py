@@ -72,18 +72,22 @@ class Engine:
             yield shown
         self.method.after_update()
 
-    def place(self, batch: Batch) -> Batch:
-        """A batch on the device, images in the layout of the network."""
+    def place(self, step: Step) -> Step:
+        """A step on the device, images in the layout of the network."""
+        if self.device.type == "cpu" and self.settings.layout != "channels_last":
+            return step
+        return Step(
+            {name: self._placed(batch) for name, batch in step.batches.items()},
+            {name: self._placed_knowledge(said) for name, said in step.knowledge.items()},
+        )
+
+    def _placed(self, batch: Batch) -> Batch:
         inputs, known = self._moved(batch.inputs), batch.known
         if self.settings.layout == "channels_last" and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        if self.device.type == "cpu":
-            return batch if inputs is batch.inputs else Batch(inputs, batch.index, known)
         return Batch(inputs, self._moved(batch.index), None if known is None else self._moved(known))
 
-    def place_knowledge(self, said: Knowledge) -> Knowledge:
-        if self.device.type == "cpu":
-            return said
+    def _placed_knowledge(self, said: Knowledge) -> Knowledge:
         features = {layer: self._moved(value) for layer, value in said.features.items()}
         return Knowledge(None if said.logits is None else self._moved(said.logits), features)
 

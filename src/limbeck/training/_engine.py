@@ -47,8 +47,9 @@ class Engine:
             method.to(memory_format=torch.channels_last)
         if settings.compile is True:
             method.student.compile()
-        self.groups = method.parameter_groups()
-        self.optimisers = {name: make_optimiser(groups, settings) for name, groups in self.groups.items()}
+        groups = method.parameter_groups()
+        self.moved = {name: [p for entry in entries for p in entry["params"]] for name, entries in groups.items()}
+        self.optimisers = {name: make_optimiser(entries, settings) for name, entries in groups.items()}
 
     def update(self, step: Step, number: int, share: float) -> Iterator[dict[str, Tensor]]:
         """Carry out a step; gives the losses of each of its updates, which are still on the device.
@@ -62,7 +63,8 @@ class Engine:
         while (update := self._next(runs[0])) is not None:
             optimiser = self.optimisers[update.group]
             set_rate(optimiser, self.settings, share)
-            optimiser.zero_grad()
+            for parameter in self.moved[update.group]:  # as `zero_grad` does, in a tenth of its time
+                parameter.grad = None
             shown = self._backward(update, len(runs))
             for run in runs[1:]:  # one part's graph is gone before the next is made
                 shown = _added(shown, self._backward(self._next(run), len(runs)))
@@ -125,8 +127,7 @@ class Engine:
 
     def _clip(self, group: str, norm: float) -> None:
         # Looking whether the norm is finite would wait for the device; the loss is looked at after the epoch.
-        parameters = [parameter for entry in self.groups[group] for parameter in entry["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, norm)
+        torch.nn.utils.clip_grad_norm_(self.moved[group], norm)
 
     def _seed(self, seed: int) -> None:
         """The generators that a step draws from; `torch.manual_seed` walks through all backends, which takes longer."""

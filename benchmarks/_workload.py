@@ -21,12 +21,16 @@ from limbeck.data._images import ImagePreprocessing
 from limbeck.data.arrays import Arrays
 from limbeck.data.mnist import Mnist
 from limbeck.networks.cnn import Cnn
+from limbeck.networks.resnet import Resnet
 
 __all__ = ["BATCH", "MOMENTUM", "RATE", "TEMPERATURE", "Work", "bare_loop", "labelled_by", "machine", "new_student"]
 
 SHAPE, CLASSES = (3, 32, 32), 10
 TEACHER = {"cnn": {"widths": [128, 256, 512], "hidden": 384}}  # 4,630,666 parameters
-STUDENT = {"cnn": {"widths": [24, 48, 64], "hidden": 32}}  # 72,202 parameters
+STUDENTS: dict[str, dict[str, Any]] = {
+    "cnn": {"cnn": {"widths": [24, 48, 64], "hidden": 32}},  # 72,202 parameters
+    "resnet": {"resnet": {"depth": 8}},  # 78,042
+}
 SPLIT = {"selection": 0.25, "test": 0.25}
 
 BATCH, TEMPERATURE, RATE, MOMENTUM = 128, 4.0, 0.01, 0.9
@@ -50,6 +54,7 @@ class Work:
     train: Tensor
     test: Tensor
     teacher: nn.Module
+    student: str = "cnn"
 
     @classmethod
     def make(cls, trained: int = 2048) -> Work:
@@ -65,11 +70,11 @@ class Work:
         torch.save({**tensors, "teacher": self.teacher.state_dict()}, path)
 
     @classmethod
-    def load(cls, path: Path) -> Work:
+    def load(cls, path: Path, student: str) -> Work:
         found = torch.load(path, weights_only=True)
         teacher = network_of(TEACHER)
         teacher.load_state_dict(found.pop("teacher"))
-        return cls(**found, teacher=teacher.eval())
+        return cls(**found, teacher=teacher.eval(), student=student)
 
     def recipe(self, folder: Path, **training: object) -> dict[str, Any]:
         """What limbeck is given: the images as files, the teacher's weights, one row with the soft labels alone."""
@@ -82,7 +87,7 @@ class Work:
             "target": {"arrays": {"path": str(folder / "target.npz"), "scale": "none"}},
             "split": SPLIT,
             "teacher": {"network": {"network": TEACHER, "weights": str(folder / "teacher.safetensors")}},
-            "student": STUDENT,
+            "student": STUDENTS[self.student],
             "rows": {"distilled": {"distill": {"objectives": [{"kl": {"temperature": TEMPERATURE}}]}}},
             "training": {**TRAINING, "evaluate_every": training["epochs"], **training},
         }
@@ -120,13 +125,14 @@ def coloured_digits(n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 def network_of(settings: dict[str, Any]) -> nn.Module:
     """A network with new weights."""
-    network = Cnn(**settings["cnn"])
+    ((name, chosen),) = settings.items()
+    network = {"cnn": Cnn, "resnet": Resnet}[name](**chosen)
     network.build(SHAPE, CLASSES)
     return network
 
 
-def new_student() -> nn.Module:
-    return network_of(STUDENT)
+def new_student(kind: str = "cnn") -> nn.Module:
+    return network_of(STUDENTS[kind])
 
 
 def trained_teacher(epochs: int = 3) -> nn.Module:
@@ -163,7 +169,7 @@ def bare_loop(work: Work, epochs: int, seed: int, device: str = "cpu", bf16: boo
     layout = torch.channels_last if bf16 else torch.contiguous_format
     images = work.images[work.train].to(device).contiguous(memory_format=layout)
     soft = labelled_by(work.teacher.to(device, memory_format=layout), images, bf16)
-    learner = new_student().to(device, memory_format=layout).train()
+    learner = new_student(work.student).to(device, memory_format=layout).train()
     optimiser = torch.optim.SGD(learner.parameters(), RATE, MOMENTUM)
     for _ in range(epochs):
         for rows in torch.randperm(len(images), device=device).split(BATCH):

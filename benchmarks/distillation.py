@@ -1,6 +1,6 @@
 """A whole distillation against the bare loop, and against torchdistill with the teacher in its loop.
 
-usage: python benchmarks/distillation.py [--repeats 3] [--epochs 10] [--long 600] [--device cpu|cuda]
+usage: python benchmarks/distillation.py [--repeats 3] [--epochs 10] [--long 600] [--student cnn|resnet]
 
 Wall seconds, the contestants in turns, each in a process of its own, each repeat with a seed of its own. limbeck's
 time is that of its stages knowledge and student, from reading the files on: choices by measurement, labelling,
@@ -44,12 +44,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--long", type=int, default=600, help="epochs of the long run, once; 0 for none")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--student", default="cnn", choices=["cnn", "resnet"])
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--one", nargs=2, metavar=("WORK", "CONTESTANT"), help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
-        print(json.dumps(one(Work.load(Path(chosen.one[0])), chosen.one[1], chosen)))
+        print(json.dumps(one(Work.load(Path(chosen.one[0]), chosen.student), chosen.one[1], chosen)))
         return
     names = [FLOOR, OURS, PLAIN]
     if not chosen.no_peer:
@@ -72,7 +73,8 @@ def show(file: Path, names: list[str], chosen: argparse.Namespace, repeats: int)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for seed in range(repeats):
         for name in names:  # a process each: what one leaves in the allocator would change the next
-            options = ["--seed", seed, "--epochs", chosen.epochs, "--device", chosen.device]
+            options = ["--seed", seed, "--epochs", chosen.epochs]
+            options += ["--device", chosen.device, "--student", chosen.student]
             command = [sys.executable, __file__, "--one", file, name, *options]
             done = subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True)
             found[name].append(tuple(json.loads(done.stdout.splitlines()[-1])))
@@ -119,7 +121,7 @@ def torchdistill(work: Work, epochs: int, seed: int, device: str) -> Tensor:
 
     torch.manual_seed(seed)
     place = torch.device(device)
-    learner = new_student().to(place)
+    learner = new_student(work.student).to(place)
     data = torch.utils.data.TensorDataset(work.images[work.train], work.labels[work.train])
     loader = {
         "dataset_id": "train",

@@ -28,7 +28,7 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
         return replace(settings, precision="fp32", layout="contiguous", compile=False, device="cpu")
     plan, network = context.plan, method.evaluated
     key = name if name in plan.teachers or _own_network(plan.rows[name].make()) else "student"
-    inputs = context.source.inputs[: settings.batch_size]
+    inputs, eager = context.source.inputs[: settings.batch_size], None
     if "auto" in (settings.precision, settings.layout):
         fixed = [value for value in (settings.precision, settings.layout) if value != "auto"]
         asked = "/".join(["passes", key, *fixed])
@@ -36,13 +36,15 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
             asked, lambda: _measured_passes(network, inputs, settings, _steps_ahead(context, key, settings))
         )
         settings = replace(settings, precision=chosen["precision"], layout=chosen["layout"])
+        milliseconds = chosen.get("step_ms", {}).get(f"{settings.precision} {settings.layout}")
+        eager = None if milliseconds is None else milliseconds / 1e3
     if settings.compile == "auto":
         passes, steps = Passes(settings.precision, settings.layout), _steps_ahead(context, key, settings)
         device = _device_of(settings)
 
         def measure() -> dict[str, Any]:
             trial = copy.deepcopy(network).to(device)
-            return compile_choice(trial, inputs.to(device), passes, steps, context.console.say)
+            return compile_choice(trial, inputs.to(device), passes, steps, context.console.say, eager)
 
         settings = replace(settings, compile=context.choose(f"compile/{key}", measure)["compile"])
     return settings
@@ -89,12 +91,12 @@ def _measured_passes(
     device = _device_of(settings) if backward else torch.device("cpu")
     precisions = ["fp32", *(["bf16"] if has_bf16(device) else [])] if settings.precision == "auto" else []
     layouts = ["contiguous", *(["channels_last"] if inputs.ndim == 4 else [])] if settings.layout == "auto" else []
-    candidates = [
+    plain, *others = [
         Passes(precision, layout)
         for precision in precisions or [settings.precision]
         for layout in layouts or [settings.layout]
     ]
-    chosen, milliseconds = faster_passes(
-        copy.deepcopy(network).to(device), inputs.to(device), candidates, ahead, backward
-    )
+    candidates = [plain, *reversed(others)]  # both changes together are the likeliest to win
+    there = network if device.type == "cpu" else copy.deepcopy(network).to(device)
+    chosen, milliseconds = faster_passes(there, inputs.to(device), candidates, ahead, backward)
     return {"precision": chosen.precision, "layout": chosen.layout, "step_ms": milliseconds}

@@ -22,7 +22,7 @@ MARGIN = 1.15
 TOO_SHORT = 2e-3
 """Seconds of a pass below which there is nothing to choose."""
 
-ROUNDS, BUDGET, SHARE = 10, 1.0, 0.02
+ROUNDS, BUDGET, SHARE = 10, 1.0, 0.005
 """So many passes of each candidate are timed, or those that fit into so many seconds, or this share of the work."""
 
 FEWEST = 8
@@ -57,9 +57,10 @@ def faster_passes(
 ) -> tuple[Passes, dict[str, float]]:
     """The candidate whose passes are fastest, the first one unless another is clearly faster; and milliseconds of each.
 
-    inputs: [n, ...], one batch on the device of the network, which is copied. ahead: so many
-    passes will be made; measuring takes a small share of their time, where need be on a part of
-    the batch. backward: with the gradients, as in training.
+    inputs: [n, ...], one batch on the device of the network, which is copied. candidates: the
+    plain one, then the others in the order of hope. ahead: so many passes will be made; measuring
+    takes a small share of their time, where need be on a part of the batch and of the first
+    candidates alone. backward: with the gradients, as in training.
     """
     plain = candidates[0]
     few = inputs[: max(min(FEWEST, len(inputs)), len(inputs) // 16)]
@@ -72,7 +73,10 @@ def faster_passes(
     seconds = {plain: _after_warm_up(runs[plain])}
     if seconds[plain] * scale > TOO_SHORT:
         started = time.monotonic()
-        seconds |= {passes: _after_warm_up(runs[passes]) for passes in candidates[1:]}
+        for passes in candidates[1:]:
+            seconds[passes] = _after_warm_up(runs[passes])
+            if time.monotonic() - started > budget:
+                break
         for _ in range(ROUNDS):  # in turns, and the least counts: what else runs on the machine only adds to it
             if time.monotonic() - started > budget:
                 break
@@ -108,14 +112,20 @@ def timed_passes(
 
 
 def compile_choice(
-    network: Observed, inputs: Tensor, passes: Passes, steps: int, say: Callable[[str], None] = lambda text: None
+    network: Observed,
+    inputs: Tensor,
+    passes: Passes,
+    steps: int,
+    say: Callable[[str], None] = lambda text: None,
+    eager: float | None = None,
 ) -> dict[str, Any]:
     """Whether `torch.compile` pays over so many steps ahead, tried only where it could; with what was measured.
 
     It is taken where the measured saving over all steps is larger than the time of compiling.
+    eager: about the seconds of a pass, where they are known.
     """
     runs = timed_passes(network, inputs, passes)
-    eager = _after_warm_up(runs)
+    eager = _after_warm_up(runs) if eager is None else eager
     if eager * steps * HOPE >= COMPILING:
         eager = _median(runs)
     found: dict[str, Any] = {"compile": False, "steps_ahead": steps, "eager_ms": round(eager * 1e3, 3)}

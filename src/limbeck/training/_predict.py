@@ -9,7 +9,7 @@ __all__ = ["predict", "represent"]
 
 
 @torch.no_grad()
-def predict(student: Observed, inputs: Tensor, batch_size: int = 1024, rows: Tensor | None = None) -> Tensor:
+def predict(student: Observed, inputs: Tensor, batch_size: int = 256, rows: Tensor | None = None) -> Tensor:
     """Logits [n, outputs] in float32 on the CPU, in evaluation mode, in batches.
 
     rows: [n] the inputs that are meant, None for all; those of a file come into memory by batch.
@@ -18,7 +18,7 @@ def predict(student: Observed, inputs: Tensor, batch_size: int = 1024, rows: Ten
 
 
 @torch.no_grad()
-def represent(student: Observed, inputs: Tensor, batch_size: int = 1024, rows: Tensor | None = None) -> Tensor:
+def represent(student: Observed, inputs: Tensor, batch_size: int = 256, rows: Tensor | None = None) -> Tensor:
     """The representation [n, d] that the head reads, as `predict`."""
     return _in_batches(student, inputs, batch_size, rows, features=True)
 

@@ -34,7 +34,6 @@ from limbeck.recipes._plan import Row, TeacherPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
-from limbeck.reports import write_report
 from limbeck.teachers import Teacher
 
 __all__ = ["evaluation_stage", "report_stage"]
@@ -232,4 +231,6 @@ def report_stage(context: Context) -> None:
     if page.exists() and page.stat().st_mtime_ns >= max(shown):
         return
     context.console.say("writing the report")
+    from limbeck.reports import write_report  # matplotlib, which a check does not need
+
     write_report(context.folder)

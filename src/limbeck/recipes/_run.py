@@ -19,7 +19,6 @@ from limbeck.recipes._load import load_plans
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._proof_stages import evaluation_stage, report_stage
 from limbeck.recipes._training_stages import student_stage, teacher_stage
-from limbeck.reports import write_overview
 
 __all__ = ["STAGES", "run_recipe"]
 
@@ -69,6 +68,8 @@ def run_recipe(
             failed[cell] = error
             console.say(f"{cell} failed, the others go on.")
     if "report" in wanted and len(failed) < len(cells):
+        from limbeck.reports import write_overview  # matplotlib, which a check does not need
+
         write_overview(top, list(cells))
     if failed:
         raise _cells_failed(failed, f"{len(cells)} cells of {plans[0].name}")

@@ -150,6 +150,13 @@ def test_a_lost_score_is_made_again_from_the_trained_teacher(recipe: Recipe, ran
     assert weights.stat().st_mtime_ns == touched
 
 
+def test_a_candidate_that_is_run_anew_is_scored_anew(recipe: Recipe, rank: Rank, tmp_path: Path):
+    folder = rank(recipe)
+    run_recipe(folder / "near", fresh=True, stages=["teacher"], quiet=True)
+    assert not (folder / "near" / "score.json").exists()
+    assert (rank(recipe) / "near" / "score.json").exists()
+
+
 def test_the_command_prints_a_table_with_reasons_or_the_file(
     folder: Path, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -81,6 +81,11 @@ class Method(nn.Module, ABC):
         """The domains ("source", "target") whose knowledge a step reads."""
         return frozenset()
 
+    def knowledge_top(self) -> int | None:
+        """So many of the teacher's largest probabilities are all that it may be asked for and all that is stored;
+        None for everything."""
+        return None
+
     def crossing(self, knowledge: Spec) -> dict[str, int]:
         """What is used of the teacher's answer to one sample: how many numbers, by what they are."""
         if not self.knowledge_streams():

@@ -165,7 +165,12 @@ def domain(name: str) -> Samples:
     """Inputs and class names of a real domain, at most LIMIT samples."""
     folder = Path(os.environ["LIMBECK_DATA"])
     if name in FAMILIES["digits"]:
-        parts = {"scan": Digits("scan"), "photo": Digits("photo"), "usps": Usps(limit=LIMIT), "mnist": Mnist(limit=LIMIT)}
+        parts = {
+            "scan": Digits("scan"),
+            "photo": Digits("photo"),
+            "usps": Usps(limit=LIMIT),
+            "mnist": Mnist(limit=LIMIT),
+        }
         raw = parts[name].load()
         images = torch.from_numpy(np.asarray(raw.inputs[:LIMIT])).float()
         images = images[:, None] if images.ndim == 3 else images.mean(1, keepdim=True)
@@ -216,7 +221,9 @@ def letters() -> Samples:
         folders = list(dict.fromkeys(name.rpartition("/")[0] for name in names))[:10]
         for name in names:
             if (folder := name.rpartition("/")[0]) in folders:
-                drawn = Image.open(io.BytesIO(archive.read(name))).convert("L").resize((SIZE, SIZE), Image.Resampling.BOX)
+                drawn = (
+                    Image.open(io.BytesIO(archive.read(name))).convert("L").resize((SIZE, SIZE), Image.Resampling.BOX)
+                )
                 images.append(1 - np.asarray(drawn, dtype=np.float32) / 255)
                 labels.append(str(folders.index(folder)))
     return np.stack(images)[:, None], np.array(labels)
@@ -251,7 +258,10 @@ def trained_alone(family: str, target: str, seed: int) -> float:
 def by_candidate(cases: Sequence[Mapping[str, Any]]) -> str:
     """A table of one target, means over the seeds."""
     alone = [case["alone"] for case in {case["seed"]: case for case in cases}.values()]
-    lines = [f"\n| {cases[0]['target']} | combined | do not transfer | realised; alone {told(alone)} |", "|---|---|---|---|"]
+    lines = [
+        f"\n| {cases[0]['target']} | combined | do not transfer | realised; alone {told(alone)} |",
+        "|---|---|---|---|",
+    ]
     names = {case["name"]: [own for own in cases if own["name"] == case["name"]] for case in cases}
     for name, own in sorted(names.items(), key=lambda item: -np.mean([case["realised"] for case in item[1]])):
         avoided = sum(avoids(case) for case in own)

@@ -65,8 +65,8 @@ def transfer(
     """Measure the gap, train or load the teacher, store its knowledge, teach the student, prove, report.
 
     source, target: `(inputs, labels)` of arrays, tensors or a data frame (the target's labels may
-    be None: then nothing can be proven, only chosen; a memory map of an .npy file stays in it); or a CSV or Parquet path with `label=`; or a
-    data part as in a recipe, `{"usps": {"limit": 6000}}`. teacher: a network part by name or
+    be None: then nothing can be proven, only chosen; a memory map of an .npy file stays in it); or a
+    CSV or Parquet path with `label=`; or a data part as in a recipe, `{"usps": {"limit": 6000}}`. teacher: a network part by name or
     `{"cnn": {...}}`, an `nn.Module` or its class, trained on the source first; or the path of
     safetensors that limbeck wrote, with `teacher_network=`. student: a network likewise. rows: the
     lines of the comparison, as in a recipe; by default the student alone, distilled, distilled and
@@ -153,7 +153,8 @@ def _kept_arrays(inputs: np.ndarray, labels: np.ndarray | None, role: str, folde
         kinds = " and ".join(str(array.dtype) for array in arrays.values())
         raise UsageError(f"The '{role}' of transfer must be arrays of numbers, labels also of texts. Got {kinds}.")
     if isinstance(inputs, np.memmap):
-        return {"arrays": {"path": str(_kept_map(inputs, arrays.get("labels"), role, folder)), "name": role, **settings}}
+        kept = _kept_map(inputs, arrays.get("labels"), role, folder)
+        return {"arrays": {"path": str(kept), "name": role, **settings}}
     content = [part for array in arrays.values() for part in (f"{array.dtype}{array.shape}".encode(), array.tobytes())]
     path = _named(folder, role, content, ".npz")
     if not path.exists():

@@ -66,12 +66,13 @@ def transfer(
 
     source, target: `(inputs, labels)` of arrays, tensors or a data frame (the target's labels may
     be None: then nothing can be proven, only chosen; a memory map of an .npy file stays in it); or a
-    CSV or Parquet path with `label=`; or a data part as in a recipe, `{"usps": {"limit": 6000}}`. teacher: a network part by name or
-    `{"cnn": {...}}`, an `nn.Module` or its class, trained on the source first; or the path of
-    safetensors that limbeck wrote, with `teacher_network=`. student: a network likewise. rows: the
-    lines of the comparison, as in a recipe; by default the student alone, distilled, distilled and
-    aligned, fine-tuned where `labelled` (k per class) is above 0, and the upper bound where the
-    target's labels are known. settings: any other key of a recipe, such as `training={"epochs": 20}`.
+    CSV or Parquet path with `label=`; or a data part as in a recipe, `{"usps": {"limit": 6000}}`.
+    teacher: a network part by name or `{"cnn": {...}}`, an `nn.Module` or its class, trained on the
+    source first; or the path of safetensors that limbeck wrote, with `teacher_network=`. student: a
+    network likewise. rows: the lines of the comparison, as in a recipe; by default the student alone,
+    distilled, distilled and aligned, fine-tuned where `labelled` (k per class) is above 0, and the
+    upper bound where the target's labels are known. settings: any other key of a recipe, such as
+    `training={"epochs": 20}`.
 
     Called again with the same arguments it reads what is there, and goes on where it was stopped.
 

@@ -188,6 +188,8 @@ def _reference(target: Labelled, alone: np.ndarray | None) -> str:
     samples = f"{len(target.direct)} labelled target samples"
     if alone is not None:
         return f"Trained on the {samples} alone, a simple classifier is right on {_share(alone)} (cross-validated)"
+    if target.chance == 1:
+        return f"All {samples} are of one class, and nothing can beat naming it always"
     why = "too few to train on" if target.alone is None else "training on them alone is no better"
     return f"Always naming one class is right on {target.chance:.0%} of the {samples} ({why})"
 

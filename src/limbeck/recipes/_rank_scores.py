@@ -74,13 +74,13 @@ def score_candidate(context: Context) -> dict[str, Any]:
 
 
 def _transferability(pair: Pair, settings: GapSettings) -> list[Rating]:
-    """The scores that the teacher allows; none where all its guesses are of one class."""
+    """The scores that the teacher allows; beside accuracy none where all labels, or all its guesses, are of one class."""
     side, guessed = pair.target, pair.target.said.argmax(1)
-    if not pair.known and len(guessed.unique()) < 2:
-        return []
     candidate = Candidate(side.labels, side.features, side.said.softmax(1), guessed)
     left_out = LEFT_OUT if pair.known else LEFT_OUT | CERTAIN
     names = [name for name, score in SCORES.items() if name not in left_out and not score.missing(candidate)]
+    if len(side.labels.unique()) < 2:
+        names = []
     ratings = []
     for name in names:
         entry = subsampled(partial(_rated, name, candidate), side.labels, settings)

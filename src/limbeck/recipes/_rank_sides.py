@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import FEATURES, Domain, Task
+from limbeck.core import FEATURES, Domain, Task, UsageError
 from limbeck.data import take
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, Rating, measure_distances
@@ -99,7 +99,13 @@ def point_distances(pair: Pair, plan: GapPlan) -> list[Rating]:
 def _own_representation(context: Context) -> Callable[[Domain, np.ndarray], Tensor]:
     data, target = context.plan.make("target"), context.target
     rows = np.sort(np.concatenate([target.splits["labelled"], target.splits["train"]]))
-    fitted = data.preprocessing().fit(take(target.raw, rows))
+    try:
+        fitted = data.preprocessing().fit(take(target.raw, rows))
+    except UsageError as error:
+        raise UsageError(
+            f"Candidates are compared in the target's own representation, and nothing can be learnt from {target.name} "
+            f"by itself: read 'target' for 'source' in what follows. {error}"
+        ) from error
     return lambda domain, chosen: fitted.transform(take(domain.raw, chosen)).flatten(1)
 
 

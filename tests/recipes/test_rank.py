@@ -128,6 +128,8 @@ def test_every_score_has_its_family_and_an_interval_around_it(folder: Path):
         if name not in ("calibration_error", "source_samples"):
             assert score["low"] <= score["value"] <= score["high"], name
     assert near["source_samples"]["value"] == 160  # half of the rows train
+    shown = {name for name, score in near.items() if not score["counts"]}
+    assert shown == {name for name, score in near.items() if score["family"] == "distance"} | {"transrate"}
 
 
 def test_the_ranking_is_as_its_schema_says_and_is_the_same_again(folder: Path, world: Path):
@@ -183,6 +185,7 @@ def test_without_labels_the_scores_are_named_pseudo(recipe: Recipe, rank: Rank):
     names = set(scores(entry))
     assert {"pseudo_logme", "pseudo_leep", "pseudo_transrate", "pseudo_dataset_distance"} <= names
     assert not names & {"logme", "leep", "nce", "pseudo_nce", "target_accuracy", "dataset_distance"}
+    assert scores(entry)["mmd"]["counts"] and not scores(entry)["pseudo_transrate"]["counts"]
     assert not entry["sure"] and entry["reason"].startswith("Without target labels this is a weak verdict")
 
 

@@ -163,7 +163,7 @@ def _by_labels(source_accuracy: float, target: Labelled, confidence: float) -> J
     ways = [_way("its answers are", target.direct, target, alone, confidence)]
     if target.probed is not None:
         ways.append(_way("a new head on its features is", target.probed, target, alone, confidence))
-    z = NormalDist().inv_cdf((1 + confidence) / 2)  # few samples: three standard errors would ask for too much
+    z = NormalDist().inv_cdf(confidence)  # one-sided; few samples: three standard errors would ask for too much
     known = above_chance(float(target.direct.mean()), len(target.direct), target.chance, z)
     falls = wilson(target.direct, confidence)[1] < source_accuracy
     lost = f"On its own source it is right on {source_accuracy:.0%}: the gap costs the rest." if falls else ""

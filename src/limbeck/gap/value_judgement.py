@@ -159,7 +159,7 @@ def _by_labels(at_home: float, target: LabelledValues, confidence: float) -> Jud
         ways.append(_way("a new head on its features explains", target.probed, alone, target.constant, z))
     reached = explained(target.direct - z * _error(target.direct), target.constant)
     lost = f"On its own source they explain {_share(at_home)}: the gap costs the rest." if reached < at_home else ""
-    known = _better(target.direct, target.constant, z)
+    known = _better(target.direct, target.constant, NormalDist().inv_cdf(confidence))
     return decide(_reference(target, trained), ways, known, "the mean of the labels", lost)
 
 

@@ -37,6 +37,9 @@ __all__ = ["score_candidate"]
 LEFT_OUT = frozenset({"h_score"})
 """Its shrunk form serves few samples, and equals it where there are many."""
 
+SHOWN = frozenset({"transrate"})
+"""Scores that are shown and do not count: this one grows with the scale of features, which each teacher chooses."""
+
 CERTAIN = frozenset({"nce"})
 """Scores that are 0 for every candidate where the labels are its own guesses."""
 
@@ -84,7 +87,7 @@ def _transferability(pair: Pair, settings: GapSettings) -> list[Rating]:
     ratings = []
     for name in names:
         entry = subsampled(partial(_rated, name, candidate), side.labels, settings)
-        ratings.append(Rating(pair.named(name), "transferability", *entry))
+        ratings.append(Rating(pair.named(name), "transferability", *entry, counts=name not in SHOWN))
     if pair.known:
         right = (guessed == side.labels).numpy()
         ratings.append(
@@ -112,7 +115,7 @@ def _label_distance(pair: Pair, settings: GapSettings) -> Rating:
 
     strata = torch.cat([near.labels, far.labels + near.labels.max() + 1])
     entry = subsampled(between, strata, settings)
-    return Rating(pair.named("dataset_distance"), "distance", *entry, higher_is_better=False)
+    return Rating(pair.named("dataset_distance"), "distance", *entry, higher_is_better=False, counts=not pair.known)
 
 
 def _judged(right: np.ndarray, chance: float, pair: Pair, settings: GapSettings) -> Judgement:

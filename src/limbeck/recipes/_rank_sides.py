@@ -89,11 +89,14 @@ def teacher_says(teacher: Teacher, domain: Domain, rows: np.ndarray) -> tuple[Te
 
 
 def point_distances(pair: Pair, plan: GapPlan) -> list[Rating]:
-    """Every distance of points between the training rows; smaller is better."""
+    """Every distance of points between the training rows; smaller is better.
+
+    Distances bound what labels measure: they count where there are none.
+    """
     named = {name: kind() for name, kind in parts_of(Distance).items() if not (kind.paired or kind.needs_labels)}
     settings = replace(plan.settings, permutations=LEAST)
     measured = measure_distances({"own": (pair.source.own, pair.unlabelled)}, named, settings)
-    return [Rating(m["name"], "distance", m["value"], m["low"], m["high"], False) for m in measured]
+    return [Rating(m["name"], "distance", m["value"], m["low"], m["high"], False, not pair.known) for m in measured]
 
 
 def _own_representation(context: Context) -> Callable[[Domain, np.ndarray], Tensor]:

@@ -48,7 +48,7 @@ def test_partial_open_set_and_disjoint_are_named() -> None:
         with pytest.raises(UsageError, match=f"other classes, {case} transfer: only"):
             agree_on_classes(raw("a b c"), raw(theirs, "two"), "same")
     for rule in ("same", "shared", "source"):
-        with pytest.raises(UsageError, match="share no class: one has 'a', 'b', two has 'c', 'd'.*mapping"):
+        with pytest.raises(UsageError, match=r"share no class: one has 'a', 'b', two has 'c', 'd'.*mapping"):
             agree_on_classes(raw("a b"), raw("c d", "two"), rule)
 
 

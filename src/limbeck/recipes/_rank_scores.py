@@ -77,7 +77,7 @@ def score_candidate(context: Context) -> dict[str, Any]:
 
 
 def _transferability(pair: Pair, settings: GapSettings) -> list[Rating]:
-    """The scores that the teacher allows; beside accuracy none where all labels, or all its guesses, are of one class."""
+    """The scores that the teacher allows; none but accuracy where all labels, or guesses, are of one class."""
     side, guessed = pair.target, pair.target.said.argmax(1)
     candidate = Candidate(side.labels, side.features, side.said.softmax(1), guessed)
     left_out = LEFT_OUT if pair.known else LEFT_OUT | CERTAIN

@@ -9,8 +9,8 @@ Realised is the best of three, balanced accuracy on the target's test split: the
 is, aligned with the unlabelled target, and with a new head learnt from the labelled target samples. Transfer hurts
 where that lies below a logistic regression on these samples. A seed divides the data and trains anew.
 
-The scores and the verdict were developed on the targets in DEVELOPED; the others were only scored. A run that was
-stopped goes on with the same command.
+What counts in the ranking, and the verdict, were settled on the targets in DEVELOPED; the others were only scored. A
+run that was stopped goes on with the same command. About a minute of one core for a target and seed.
 """
 
 from __future__ import annotations

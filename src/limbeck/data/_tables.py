@@ -106,7 +106,8 @@ class TablePreprocessing(Preprocessing):
         notes = [f"Column {name!r} is not here: its values count as missing." for name in self.lacking]
         here = frame[[name for name in names if name in frame]].isna()
         notes += [f"Column {name!r} is empty here: its values count as missing." for name in here if here[name].all()]
-        if (share := float(here.to_numpy().mean())) >= HEAVY:
+        share = float(here.to_numpy().mean()) if here.size else 0.0
+        if share >= HEAVY:
             notes.append(f"{share:.0%} of the values are missing and count as the source's median, or as no category.")
         extra = [name for name in map(str, frame.columns) if name not in {*names, *self.unused}]
         return notes + [f"Column {name!r} is not in the source and not used." for name in extra]

@@ -82,8 +82,7 @@ class Method(nn.Module, ABC):
         return frozenset()
 
     def knowledge_top(self) -> int | None:
-        """So many of the teacher's largest probabilities are all that it may be asked for and all that is stored;
-        None for everything."""
+        """How many of the teacher's largest probabilities may be stored, and nothing else; None for no limit."""
         return None
 
     def crossing(self, knowledge: Spec) -> dict[str, int]:

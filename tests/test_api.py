@@ -111,6 +111,30 @@ def test_tensors_and_a_target_without_labels(do: Do) -> None:
     assert "cannot be proven" in done.verdict
 
 
+def test_a_memory_map_is_linked_and_a_part_of_one_is_written(do: Do, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", INPUTS)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    done = do((mapped, LABELS), (mapped[10:], LABELS[10:]))
+    source, target = (next((done.folder / "data").glob(f"{role}-*")) for role in ("source", "target"))
+    assert (source / "inputs.npy").readlink() == (tmp_path / "rows.npy").resolve()
+    assert np.load(source / "labels.npy").tolist() == LABELS.tolist()
+    assert not (target / "inputs.npy").is_symlink() and (np.load(target / "inputs.npy") == INPUTS[10:]).all()
+    copied = do((INPUTS, LABELS), (INPUTS[10:], LABELS[10:]), name="arrays")
+    assert copied.results["rows"][1]["target"] == done.results["rows"][1]["target"]
+    assert do((mapped, LABELS), (mapped[10:], LABELS[10:])).folder == done.folder  # a second call reads what is there
+
+
+def test_a_map_that_is_not_what_lies_in_the_file_is_written(do: Do, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", INPUTS)
+    changed = np.load(tmp_path / "rows.npy", mmap_mode="c")
+    changed[:] = INPUTS + 1
+    turned = np.load(tmp_path / "rows.npy", mmap_mode="r")[::-1]
+    done = do((changed, LABELS), (turned, None))
+    for role, wanted in (("source", INPUTS + 1), ("target", INPUTS[::-1])):
+        (path,) = (done.folder / "data").glob(f"{role}-*/inputs.npy")
+        assert not path.is_symlink() and (np.load(path) == wanted).all()
+
+
 def test_a_data_frame(do: Do) -> None:
     done = do((TABLE, pd.Series(LABELS, index=range(9, 9 + ROWS))), (TABLE.drop(columns="b"), None))
     predicted = done.student.predict(TABLE)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from limbeck.core import UsageError
-from limbeck.core.files import atomic_path, read_json
+from limbeck.core.files import atomic_path, read_json, writing
 from limbeck.recipes import Student, check_name, load_plans, load_student, read_domain, run_recipe
 
 Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | pd.Series | Sequence[Any] | None]
@@ -21,6 +22,9 @@ Source = Samples | str | Path | Mapping[str, Any]
 Network = str | Mapping[str, Any] | nn.Module | type[nn.Module]
 
 __all__ = ["Transfer", "transfer"]
+
+PIECE = 4096
+"""So many rows of a memory map are read at once."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,14 @@ def transfer(
     """Measure the gap, train or load the teacher, store its knowledge, teach the student, prove, report.
 
     source, target: `(inputs, labels)` of arrays, tensors or a data frame (the target's labels may
-    be None: then nothing can be proven, only chosen); or a CSV or Parquet path with `label=`; or a
-    data part as in a recipe, `{"usps": {"limit": 6000}}`. teacher: a network part by name or
-    `{"cnn": {...}}`, an `nn.Module` or its class, trained on the source first; or the path of
-    safetensors that limbeck wrote, with `teacher_network=`. student: a network likewise. rows: the
-    lines of the comparison, as in a recipe; by default the student alone, distilled, distilled and
-    aligned, fine-tuned where `labelled` (k per class) is above 0, and the upper bound where the
-    target's labels are known. settings: any other key of a recipe, such as `training={"epochs": 20}`.
+    be None: then nothing can be proven, only chosen; a memory map of an .npy file stays in it); or a
+    CSV or Parquet path with `label=`; or a data part as in a recipe, `{"usps": {"limit": 6000}}`.
+    teacher: a network part by name or `{"cnn": {...}}`, an `nn.Module` or its class, trained on the
+    source first; or the path of safetensors that limbeck wrote, with `teacher_network=`. student: a
+    network likewise. rows: the lines of the comparison, as in a recipe; by default the student alone,
+    distilled, distilled and aligned, fine-tuned where `labelled` (k per class) is above 0, and the
+    upper bound where the target's labels are known. settings: any other key of a recipe, such as
+    `training={"epochs": 20}`.
 
     Called again with the same arguments it reads what is there, and goes on where it was stopped.
 
@@ -132,6 +137,8 @@ def _array(values: Any, role: str) -> Any:
     """As NumPy has it; a table stays one."""
     if isinstance(values, pd.DataFrame):
         return values.reset_index(drop=True).rename(columns=str)
+    if isinstance(values, np.memmap) and values.filename is not None:
+        return values
     try:
         return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     except ValueError as error:
@@ -146,12 +153,48 @@ def _kept_arrays(inputs: np.ndarray, labels: np.ndarray | None, role: str, folde
     if any(array.dtype.kind not in "biufU" for array in arrays.values()):
         kinds = " and ".join(str(array.dtype) for array in arrays.values())
         raise UsageError(f"The '{role}' of transfer must be arrays of numbers, labels also of texts. Got {kinds}.")
+    if isinstance(inputs, np.memmap):
+        kept = _kept_map(inputs, arrays.get("labels"), role, folder)
+        return {"arrays": {"path": str(kept), "name": role, **settings}}
     content = [part for array in arrays.values() for part in (f"{array.dtype}{array.shape}".encode(), array.tobytes())]
     path = _named(folder, role, content, ".npz")
     if not path.exists():
         with atomic_path(path) as temporary:
             np.savez(temporary, **arrays)  # type: ignore[arg-type]
     return {"arrays": {"path": str(path), "name": role, **settings}}
+
+
+def _kept_map(inputs: np.memmap, labels: np.ndarray | None, role: str, folder: Path) -> Path:
+    """A folder for `arrays` with a link to the .npy file that a map shows; what is part of a file is written anew."""
+    file, told = _shown_file(inputs), [] if labels is None else [labels.tobytes()]
+    if file is None:
+        pieces = (inputs[start : start + PIECE].tobytes() for start in range(0, len(inputs), PIECE))
+        kept = _named(folder, role, chain([f"{inputs.dtype}{inputs.shape}".encode()], pieces, told), "")
+    else:
+        about = file.stat()
+        kept = _named(folder, role, [f"{file} {about.st_size} {about.st_mtime_ns}".encode(), *told], "")
+    if labels is not None and not (kept / "labels.npy").exists():
+        with atomic_path(kept / "labels.npy") as temporary:
+            np.save(temporary, labels)
+    if not (kept / "inputs.npy").exists():
+        if file is None:
+            with atomic_path(kept / "inputs.npy") as temporary:
+                np.save(temporary, inputs)
+        else:
+            with writing(kept):
+                kept.mkdir(parents=True, exist_ok=True)
+                (kept / "inputs.npy").symlink_to(file)
+    return kept
+
+
+def _shown_file(inputs: np.memmap) -> Path | None:
+    """The .npy file of which a map shows the whole as it lies there; None where it does not."""
+    path = Path(str(inputs.filename))
+    if path.suffix != ".npy" or inputs.mode == "c":  # a copy-on-write map may show other numbers than the file
+        return None
+    there = np.lib.format.open_memmap(path, mode="r")
+    same = (there.shape, there.dtype, there.strides) == (inputs.shape, inputs.dtype, inputs.strides)
+    return path.resolve() if same and there.offset == inputs.offset else None
 
 
 def _without_objects(labels: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
@@ -181,9 +224,11 @@ def _kept_table(inputs: pd.DataFrame, labels: np.ndarray | None, role: str, fold
     return {"csv": {"path": str(path), "name": role, **settings}}
 
 
-def _named(folder: Path, role: str, content: list[bytes], ending: str) -> Path:
-    digest = hashlib.blake2b(b"".join(content), digest_size=6).hexdigest()
-    return folder / "data" / f"{role}-{digest}{ending}"
+def _named(folder: Path, role: str, content: Iterable[bytes], ending: str) -> Path:
+    digest = hashlib.blake2b(digest_size=6)
+    for part in content:
+        digest.update(part)
+    return folder / "data" / f"{role}-{digest.hexdigest()}{ending}"
 
 
 def _teacher(teacher: Network | Path, network: Network | None) -> dict[str, Any]:

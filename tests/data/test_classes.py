@@ -43,6 +43,22 @@ def test_differing_classes_are_named_with_the_mend() -> None:
         agree_on_classes(raw("a b"), raw("a d", "two"), "source")
 
 
+def test_partial_open_set_and_disjoint_are_named() -> None:
+    for theirs, case in (("a b", "partial"), ("a b c d", "open-set"), ("a b d", "partial and open-set")):
+        with pytest.raises(UsageError, match=f"other classes, {case} transfer: only"):
+            agree_on_classes(raw("a b c"), raw(theirs, "two"), "same")
+    for rule in ("same", "shared", "source"):
+        with pytest.raises(UsageError, match=r"share no class: one has 'a', 'b', two has 'c', 'd'.*mapping"):
+            agree_on_classes(raw("a b"), raw("c d", "two"), rule)
+
+
+def test_what_a_partial_target_lacks_is_noted() -> None:
+    _, target, _ = agree_on_classes(raw("a b c"), raw("a b", "two"), "source")
+    assert target.notes == ("Partial transfer: no row is of c, which the student may still answer.",)
+    _, target, _ = agree_on_classes(raw("a b", classes=("a", "b")), raw("b b ?", classes=("a", "b")), "same")
+    assert target.notes == ("Every label is b: nothing is measured of the other classes.",)
+
+
 def test_shared_drops_the_rows_of_the_others_with_a_note() -> None:
     source, target, names = agree_on_classes(raw("a b c a"), raw("d b a ? d", "two"), "shared")
     assert names == ("a", "b")

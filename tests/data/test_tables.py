@@ -164,3 +164,12 @@ def test_read_does_not_ask_for_a_column_that_the_target_lacked(tmp_path) -> None
     (tmp_path / "new.csv").write_text("ward\nx\n", encoding="utf-8")
     with pytest.raises(UsageError, match="lacks 'age'"):
         restored.read(tmp_path / "new.csv")
+
+
+def test_a_target_that_lacks_most_values_is_told() -> None:
+    preprocessing = TablePreprocessing().fit(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]}))
+    assert preprocessing.meet(pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, 1.0]})) == []
+    assert preprocessing.meet(pd.DataFrame({"a": [1.0, np.nan], "b": [np.nan, np.nan]})) == [
+        "Column 'b' is empty here: its values count as missing.",
+        "75% of the values are missing and count as the source's median, or as no category.",
+    ]

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import null_space
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from limbeck.core import UsageError
-from limbeck.gap.evidence import logme
+from limbeck.gap.evidence import logme, logme_of_values
 
 
 def drawn(n: int, d: int, classes: int, seed: int, signal: float = 1.0) -> tuple[Tensor, Tensor]:
@@ -93,3 +94,29 @@ def test_half_precision_and_unknown_labels() -> None:
 def test_one_class_is_an_error() -> None:
     with pytest.raises(UsageError, match="labels of logme must be of two classes or more: with 1 there"):
         logme(torch.eye(3), torch.zeros(3, dtype=torch.long))
+
+
+@pytest.mark.parametrize(("n", "d"), [(40, 5), (12, 30)])
+def test_of_values_it_is_the_maximum_of_the_evidence_of_standardised_values(n: int, d: int) -> None:
+    rng = np.random.default_rng(n)
+    points, noise = rng.normal(size=(n, d)), rng.normal(size=n)
+    values = 7 + 3 * points[:, 0] + noise
+    away = null_space(np.ones((1, n)))  # the directions that an intercept leaves
+    y, kernel = away.T @ values / values.std(), away.T @ points @ points.T @ away
+
+    def lost(logs: np.ndarray) -> float:
+        covariance = np.eye(n - 1) / np.exp(logs[1]) + kernel / np.exp(logs[0])
+        return -float(multivariate_normal.logpdf(y, np.zeros(n - 1), covariance)) / (n - 1)
+
+    starts = [(a, b) for a in (-3.0, 1.0, 5.0) for b in (-1.0, 2.0)]
+    wanted = -min(minimize(lost, s, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}).fun for s in starts)
+    found = logme_of_values(torch.from_numpy(points), torch.from_numpy(values))
+    assert found == pytest.approx(wanted, abs=1e-5)
+    assert logme_of_values(torch.from_numpy(points) + 5, torch.from_numpy(values / 9 - 1)) == pytest.approx(found)
+    with_gaps = torch.from_numpy(np.append(values, np.nan)), torch.from_numpy(np.vstack([points, points[:1]]))
+    assert logme_of_values(with_gaps[1], with_gaps[0]) == pytest.approx(found)
+
+
+def test_equal_values_have_no_evidence() -> None:
+    with pytest.raises(UsageError, match="must differ"):
+        logme_of_values(torch.randn(5, 2), torch.ones(5))

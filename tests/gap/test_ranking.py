@@ -100,3 +100,17 @@ def test_halves_keep_every_stratum_and_single_samples_have_no_interval():
     subsampled(lambda rows: float(seen.append(strata[rows]) or 0), strata, GapSettings(repeats=20))
     assert [part.bincount().tolist() for part in seen[1:]] == [[5, 3, 1]] * 20
     assert subsampled(lambda rows: 3.0, torch.tensor([0, 1, 2])) == (3.0, None, None)
+
+
+def test_what_does_not_count_is_only_shown() -> None:
+    def ratings(leep: float, mmd: float) -> list[Rating]:
+        return [
+            Rating("leep", "transferability", leep),
+            Rating("mmd", "distance", mmd, None, None, False, counts=False),
+        ]
+
+    found = rank_candidates({"near": ratings(-2.0, 0.1), "useful": ratings(-1.0, 0.9)})
+    assert {name: standing.combined for name, standing in found.items()} == {"useful": 1.0, "near": 0.0}
+    assert found["near"].scaled["mmd"][0] == 1.0
+    with pytest.raises(UsageError, match="no score in common"):
+        rank_candidates({"near": ratings(-2.0, 0.1)[1:]})

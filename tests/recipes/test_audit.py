@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from limbeck.core import UsageError
@@ -69,3 +70,20 @@ def test_the_audit_says_what_each_training_read(recipe: Recipe, run: Callable[..
     assert scored["alone"] - scored["adapted"] == {"source_validation"} and scored["adapted"] == scored["black_box"]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "What each training read" in page and "1 top probabilities, 1 their classes" in page
+
+
+def test_of_a_black_box_its_top_answers_alone_lie_on_the_disk(recipe: Recipe, run: Callable[..., Path]) -> None:
+    recipe["rows"] = {"alone": "source_only", "black_box": {"dine": {"top": 1}}}
+    recipe["knowledge"] = {"keeping": {"mass": 0.99}}
+    folder = run(recipe, stages=["teacher", "knowledge"])
+    stores = list((folder / "knowledge").glob("*/manifest.json"))
+    assert stores
+    for path in stores:
+        about = read_json(path)
+        assert about["identity"]["keeping"]["top"] == about["top"] == 1 and not about["identity"]["layers"]
+        assert set(about["arrays"]) == {"top_values", "top_classes", "top_tail"}
+        assert {file.name for file in path.parent.glob("*.npy")} == {f"{n}.npy" for n in (*about["arrays"], "rows")}
+        said = np.load(path.parent / "top_values.npy")
+        assert said.shape == (about["rows"], 1) and (said <= 0).all()
+        rest = np.load(path.parent / "top_tail.npy")
+        assert np.allclose(np.exp(said[:, 0]) + np.exp(rest), 1, atol=1e-6)

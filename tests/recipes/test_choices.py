@@ -85,3 +85,19 @@ def test_a_real_measurement_names_its_times(tmp_path: Path) -> None:
     found = _choices._measured_passes(Observed(network), torch.zeros(8, 1, 8, 8), settings, 100)
     assert found["precision"] in ("fp32", "bf16") and found["layout"] in ("contiguous", "channels_last")
     assert found["step_ms"]["fp32 contiguous"] > 0
+
+
+def test_a_source_free_row_is_timed_on_the_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dark: list[bool] = []
+
+    def passes(network, inputs, settings, ahead, backward=True) -> dict[str, Any]:
+        dark.append(bool(inputs.mean() < -1))
+        return {"precision": "fp32", "layout": "contiguous", "step_ms": {}}
+
+    monkeypatch.setattr(_choices, "_measured_passes", passes)
+    rows = {"adapted": {"shot": {}, "start": "teacher"}}
+    given = recipe(rows=rows, teacher={"network": {"network": {"cnn": {"widths": [4], "hidden": 4}}}}, seeds=1)
+    images = np.zeros((60, 8, 8), dtype=np.float32)
+    given["target"] = {"arrays": {"inputs": images, "labels": ["a", "b"] * 30}}
+    run_recipe(given, runs=tmp_path, stages=["teacher", "student"], quiet=True)
+    assert dark == [False, True]

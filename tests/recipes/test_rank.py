@@ -18,6 +18,7 @@ from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
 from limbeck.recipes import rank_recipe, run_recipe
 from limbeck.recipes._rank import check_ranking
+from limbeck.reports.ranking import print_ranking
 
 Recipe = dict[str, Any]
 Rank = Callable[..., Path]
@@ -127,6 +128,8 @@ def test_every_score_has_its_family_and_an_interval_around_it(folder: Path):
         if name not in ("calibration_error", "source_samples"):
             assert score["low"] <= score["value"] <= score["high"], name
     assert near["source_samples"]["value"] == 160  # half of the rows train
+    shown = {name for name, score in near.items() if not score["counts"]}
+    assert shown == {name for name, score in near.items() if score["family"] == "distance"} | {"transrate"}
 
 
 def test_the_ranking_is_as_its_schema_says_and_is_the_same_again(folder: Path, world: Path):
@@ -148,6 +151,13 @@ def test_a_lost_score_is_made_again_from_the_trained_teacher(recipe: Recipe, ran
     touched = weights.stat().st_mtime_ns
     assert (rank(recipe) / "near" / "score.json").read_bytes() == known
     assert weights.stat().st_mtime_ns == touched
+
+
+def test_a_candidate_that_is_run_anew_is_scored_anew(recipe: Recipe, rank: Rank, tmp_path: Path):
+    folder = rank(recipe)
+    run_recipe(folder / "near", fresh=True, stages=["teacher"], quiet=True)
+    assert not (folder / "near" / "score.json").exists()
+    assert (rank(recipe) / "near" / "score.json").exists()
 
 
 def test_the_command_prints_a_table_with_reasons_or_the_file(
@@ -175,6 +185,7 @@ def test_without_labels_the_scores_are_named_pseudo(recipe: Recipe, rank: Rank):
     names = set(scores(entry))
     assert {"pseudo_logme", "pseudo_leep", "pseudo_transrate", "pseudo_dataset_distance"} <= names
     assert not names & {"logme", "leep", "nce", "pseudo_nce", "target_accuracy", "dataset_distance"}
+    assert scores(entry)["mmd"]["counts"] and not scores(entry)["pseudo_transrate"]["counts"]
     assert not entry["sure"] and entry["reason"].startswith("Without target labels this is a weak verdict")
 
 
@@ -246,8 +257,42 @@ def test_a_file_that_is_not_there_is_said(rank: Rank, tmp_path: Path):
         rank(tmp_path / "list.yaml")
 
 
-def test_values_to_regress_are_not_ranked(recipe: Recipe, rank: Rank, world: Path):
-    for place in (recipe["target"], recipe["candidates"]["near"]):
-        place["csv"] |= {"label": "weight", "task": "regression", "drop": ["sick"]}
-    with pytest.raises(RunError, match="rank compares candidates for classes"):
-        rank(recipe)
+def regression(recipe: Recipe, world: Path, **candidates: str) -> Recipe:
+    """The recipe with `sum`, which age and dose explain, in the place of the classes."""
+    for name in {"target", *candidates.values()}:
+        frame = pd.read_csv(world / f"{name}.csv")
+        noise = np.random.default_rng(5).normal(size=len(frame))
+        made = frame.assign(sum=100 + 10 * frame["age"] - 10 * frame["dose"] + noise).drop(columns="sick")
+        made.to_csv(world / f"{name}-values.csv", index=False)
+
+    def part(name: str) -> Recipe:
+        return {"csv": {"path": str(world / f"{name}-values.csv"), "label": "sum", "task": "regression"}}
+
+    settings = {"epochs": 30, "learning_rate": 0.02}
+    return {
+        **recipe,
+        "target": part("target"),
+        "candidates": {name: part(file) for name, file in candidates.items()},
+        "split": {"labelled": 20, "test": 0.3},
+        "training": {**recipe["training"], **settings},
+    }
+
+
+def test_candidates_for_values_to_regress(recipe: Recipe, rank: Rank, world: Path, capsys: pytest.CaptureFixture[str]):
+    folder = rank(regression(recipe, world, near="near", noise="noise"))
+    ranking = read_json(folder / "rank.json")
+    check_ranking(ranking)
+    best, worst = ranking["candidates"]
+    assert best["name"] == "near" and best["verdict"] != "do not transfer" and "of the variance" in best["reason"]
+    assert scores(best).keys() >= {"target_explained", "target_order", "logme", "mmd", "source_explained"}
+    assert scores(best)["target_explained"]["value"] > 0.5 > scores(worst)["target_explained"]["value"]
+    assert best["balanced_source_accuracy"] is None and not list(folder.glob("*/openings.jsonl"))
+    print_ranking(folder)
+    assert "labelled samples: 20" in capsys.readouterr().out
+
+
+def test_without_labels_candidates_for_values_have_distances_alone(recipe: Recipe, rank: Rank, world: Path):
+    content = {**regression(recipe, world, near="near"), "split": {"labelled": 0, "test": 0.3}}
+    (entry,) = read_json(rank(content) / "rank.json")["candidates"]
+    assert {score["family"] for score in entry["scores"]} == {"distance", "teacher"}
+    assert not entry["sure"] and entry["reason"].startswith("Without target labels this is a weak verdict")

@@ -70,8 +70,9 @@ def agree_on_classes(
 ) -> tuple[Raw, Raw, tuple[str, ...]]:
     """Both domains with the rows that count, and the classes in their order, which is the source's.
 
-    Both must have the same classes. `shared` drops rows of classes that only one of them has;
-    `source` allows the target to lack some. `UsageError` names the classes that differ.
+    Both must have the same classes. `shared` drops rows of classes that only one of them has (of an open-set target,
+    those that the source does not know); `source` allows the target to lack some (partial transfer).
+    `UsageError` names the classes that differ, and says so where none is shared.
     """
     found = _found(source)
     order = [name for name in source.classes or natural_order(found) if name in found]
@@ -79,12 +80,20 @@ def agree_on_classes(
         theirs = _found(target)
         named = theirs | set(target.classes or ())
         only_source, only_target = [name for name in order if name not in named], natural_order(theirs - set(order))
+        if theirs.isdisjoint(order):
+            raise _disjoint(source, target, order, only_target)
         if rule == "shared":
             source = _without(source, only_source, target.name)
             target = _without(target, only_target, source.name)
             order = [name for name in order if name in named]
         elif only_target or (only_source and rule == "same"):
             raise _differ(source, target, only_source, only_target)
+        elif only_source:
+            target = _noted(
+                target, f"Partial transfer: no row is of {', '.join(only_source)}, which the student may still answer."
+            )
+        if len(theirs) == 1 < len(order):
+            target = _noted(target, f"Every label is {next(iter(theirs))}: nothing is measured of the other classes.")
     _check_count(source, order)
     return source, target, tuple(order)
 
@@ -102,6 +111,18 @@ def _without(raw: Raw, names: Iterable[str], other: str) -> Raw:
     return take_rows(raw, rows, f"{dropped} rows are not used: {other} has no class {', '.join(names)}.")
 
 
+def _noted(raw: Raw, note: str) -> Raw:
+    return replace(raw, notes=(*raw.notes, note))
+
+
+def _disjoint(source: Raw, target: Raw, ours: Iterable[str], theirs: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"The domains share no class: {source.name} has {_few(list(ours))}, {target.name} has {_few(list(theirs))}. "
+        "Where the same classes have other names, `mapping` renames label values; where they are other classes, "
+        "nothing of the source's answers can be measured on the target."
+    )
+
+
 def _differ(source: Raw, target: Raw, only_source: Iterable[str], only_target: Iterable[str]) -> UsageError:
     sides = ((source.name, list(only_source)), (target.name, list(only_target)))
     faults = [f"only {name} has {_few(names)}" for name, names in sides if names]
@@ -109,7 +130,9 @@ def _differ(source: Raw, target: Raw, only_source: Iterable[str], only_target: I
     if not only_target:
         mends.append("`classes: source` lets the target lack some")
     mends.append("`mapping` renames label values")
-    return UsageError(f"The domains have other classes: {'; '.join(faults)}. What helps: {'; '.join(mends)}.")
+    kinds = [kind for kind, names in (("partial", only_source), ("open-set", only_target)) if names]
+    case = f"{' and '.join(kinds)} transfer"
+    return UsageError(f"The domains have other classes, {case}: {'; '.join(faults)}. What helps: {'; '.join(mends)}.")
 
 
 def _few(names: list[str]) -> str:

@@ -32,6 +32,10 @@ KINDS: dict[str, type[Preprocessing]] = {
 }
 
 
+LEAST = 3
+"""Rows below which a domain cannot be divided."""
+
+
 def prepare(
     source: Raw,
     target: Raw,
@@ -109,6 +113,12 @@ def _owner(raw: Raw) -> Iterator[None]:
 def _check(raw: Raw, role: str) -> None:
     if not len(raw):
         raise UsageError(f"The {role} {raw.name} is empty.")
+    if len(raw) < LEAST:
+        raise UsageError(
+            f"The {role} {raw.name} has {len(raw)} {'row' if len(raw) == 1 else 'rows'}, and at least {LEAST} are "
+            "needed: one each to train on, to select by and to test on. What has only few samples can be predicted by "
+            "a student of another target: `limbeck predict`."
+        )
     for what, values in (("labels", raw.labels), ("groups", raw.groups), ("test", raw.test)):
         if values is not None and len(values) != len(raw):
             raise UsageError(f"The {role} {raw.name} has {len(raw)} inputs and {len(values)} {what}.")

@@ -22,6 +22,8 @@ CLIP = 5.0
 """Standardised numbers end at ± that many deviations, so that a foreign unit or a slip cannot explode."""
 INDICATOR_SHARE = 0.05
 """A column that lacks at least that share of its values on the source gets an input saying so."""
+HEAVY = 0.5
+"""From that share of missing values on, a sentence says so."""
 MOST_LEVELS = 30
 """A category keeps its most frequent levels; the rest are pooled."""
 ID_SHARE = 0.9
@@ -102,6 +104,11 @@ class TablePreprocessing(Preprocessing):
         names = [column.name for column in self.columns]
         self.lacking = [name for name in names if name not in frame]
         notes = [f"Column {name!r} is not here: its values count as missing." for name in self.lacking]
+        here = frame[[name for name in names if name in frame]].isna()
+        notes += [f"Column {name!r} is empty here: its values count as missing." for name in here if here[name].all()]
+        share = float(here.to_numpy().mean()) if here.size else 0.0
+        if share >= HEAVY:
+            notes.append(f"{share:.0%} of the values are missing and count as the source's median, or as no category.")
         extra = [name for name in map(str, frame.columns) if name not in {*names, *self.unused}]
         return notes + [f"Column {name!r} is not in the source and not used." for name in extra]
 

@@ -133,7 +133,7 @@ def information_maximisation(target_logits: Float[Tensor, "n classes"]) -> float
 def soft_neighbourhood_density(target_logits: Float[Tensor, "n classes"], temperature: float = 0.05) -> float:
     """Mean entropy of each sample's distribution over its neighbours, in nats, in [0, log(n − 1)].
 
-    Saito et al. 2021, eq. 1–3: similarities of L2-normalised softmax outputs without the diagonal,
+    Saito et al. 2021 (SND): similarities of L2-normalised softmax outputs without the diagonal,
     divided by the temperature, softmax over each row. Dense clusters score high, and one cluster
     of everything highest. Above 2,000 samples it reads 2,000 of them, evenly spaced.
 
@@ -152,7 +152,7 @@ def soft_neighbourhood_density(target_logits: Float[Tensor, "n classes"], temper
 def batch_nuclear_norm(target_logits: Float[Tensor, "n classes"]) -> float:
     """The nuclear norm of the predictions over its largest possible value, in (0, 1].
 
-    `‖P‖_* / √(n · min(n, classes))`, P = softmax(logits) (Cui et al. 2020, section 3.1; as a validator Musgrave
+    `‖P‖_* / √(n · min(n, classes))`, P = softmax(logits) (Cui et al. 2020; as a validator Musgrave
     et al. 2022): confident predictions that use all classes alike.
 
     >>> round(batch_nuclear_norm(torch.eye(2) * 100), 4), round(batch_nuclear_norm(torch.zeros(2, 2)), 4)

@@ -1,10 +1,11 @@
 """How far two domains are apart, and where: distances, features, class shares, in numbers and plain sentences."""
 
+from limbeck.gap._decision import Judgement
 from limbeck.gap.dataset_distance import dataset_distance
 from limbeck.gap.distances import measure_distances
+from limbeck.gap.evidence import logme_of_values
 from limbeck.gap.features import feature_shift
 from limbeck.gap.judgement import (
-    Judgement,
     Labelled,
     Unlabelled,
     cross_validated,
@@ -17,6 +18,15 @@ from limbeck.gap.ranking import Rating, Standing, rank_candidates, subsampled
 from limbeck.gap.settings import GapSettings
 from limbeck.gap.summary import gap_summary
 from limbeck.gap.transferability import SCORES, Candidate, Score, rate
+from limbeck.gap.value_judgement import (
+    LabelledValues,
+    UnlabelledValues,
+    constant_errors,
+    cross_validated_errors,
+    explained,
+    judge_values,
+    returned_share,
+)
 
 __all__ = [
     "SCORES",
@@ -24,20 +34,28 @@ __all__ = [
     "GapSettings",
     "Judgement",
     "Labelled",
+    "LabelledValues",
     "Rating",
     "Score",
     "Standing",
     "Unlabelled",
+    "UnlabelledValues",
+    "constant_errors",
     "cross_validated",
+    "cross_validated_errors",
     "dataset_distance",
     "domain_separation",
+    "explained",
     "feature_shift",
     "gap_summary",
     "judge",
+    "judge_values",
     "label_shift",
+    "logme_of_values",
     "measure_distances",
     "rank_candidates",
     "rate",
+    "returned_share",
     "subsampled",
     "wilson",
 ]

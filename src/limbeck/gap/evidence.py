@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from limbeck.core import UsageError
 from limbeck.gap._labelled import labelled
 
-__all__ = ["logme"]
+__all__ = ["logme", "logme_of_values"]
 
 RATIOS = np.logspace(-10, 10, 81)
 """The ratios α/β that are looked at first, in units of the largest squared singular value."""
@@ -42,10 +44,39 @@ def logme(features: Float[Tensor, "n d"], labels: Int[Tensor, " n"]) -> float:
     True
     """
     points, classes = labelled("logme", labels, features)
-    onehot = np.eye(classes.max() + 1)[:, np.unique(classes)][classes]
+    return _mean_evidence(points, np.eye(classes.max() + 1)[:, np.unique(classes)][classes])
+
+
+def logme_of_values(features: Float[Tensor, "n d"], values: Float[Tensor, " n"]) -> float:
+    """`logme` for regression: the evidence of the values themselves, in nats per sample; higher is better.
+
+    Paper: You et al. 2021, where the targets of regression take the place of the one-hot labels. Deviations: the model
+    has an intercept with a flat prior, which leaves n − 1 directions in which values and features are compared, and
+    the values are divided by their deviation, so that their unit does not matter. Samples whose value is NaN are left
+    out. Range and errors: as `logme`; `UsageError` also where all values are equal.
+
+    >>> x = torch.linspace(-1, 1, 30)[:, None]
+    >>> logme_of_values(x, 5 * x[:, 0] + 2) > logme_of_values(x, (9 * x[:, 0]).cos())
+    True
+    """
+    from scipy.linalg import helmert
+
+    known = torch.isfinite(values).cpu()
+    wanted = values.detach().cpu()[known].double().numpy()
+    points = features.detach().cpu()[known].double().numpy()
+    if not np.isfinite(points).all():
+        raise UsageError("The values of logme are not finite: fill or remove those samples first.")
+    if len(wanted) < 2 or not np.ptp(wanted):
+        raise UsageError("The values of logme must differ: there is nothing to predict.")
+    directions = helmert(len(wanted))  # orthonormal, and at right angles to a constant
+    return _mean_evidence(directions @ points, (directions @ wanted / wanted.std())[:, None])
+
+
+def _mean_evidence(points: Float[np.ndarray, "n d"], targets: Float[np.ndarray, "n outputs"]) -> float:
+    """The largest log evidence per sample, mean over the outputs."""
     left, singular, _ = np.linalg.svd(points, full_matrices=False)
-    projected = left.T @ onehot
-    rest = np.square(onehot - left @ projected).sum(0)
+    projected = left.T @ targets
+    rest = np.square(targets - left @ projected).sum(0)
     return float(np.mean(_maximum(singular**2, projected**2, rest, len(points))) / len(points))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from limbeck.core import UsageError, generator
+from limbeck.gap._decision import Judgement, Way, decide
 
 __all__ = ["Judgement", "Labelled", "Unlabelled", "cross_validated", "domain_separation", "judge", "wilson"]
 
@@ -25,17 +25,6 @@ BEYOND_DOUBT = 3.0
 NEAR_MAXIMUM, HARDLY = 1.8, 0.5
 """Proxy A-distances (0 to 2): from the first on the domains share next to nothing, below the second they hardly
 differ. At 1.8 a linear classifier errs on one sample in twenty, at 0.5 on three in eight."""
-
-Verdict = Literal["transfer", "transfer with adaptation", "do not transfer"]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict with its reason in a sentence. sure: whether the interval behind it leaves out the opposite."""
-
-    verdict: Verdict
-    sure: bool
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -169,64 +158,38 @@ def domain_separation(source: Float[Tensor, "n d"], target: Float[Tensor, "m d"]
     return float(ADistance()(source, target))
 
 
-@dataclass(frozen=True)
-class _Way:
-    """One way to use a candidate: its accuracy over what the target has, with the interval of the difference."""
-
-    words: str
-    right: Bool[np.ndarray, " n"]
-    difference: float
-    low: float
-    high: float
-
-    def told(self) -> str:
-        return (
-            f"{self.words} right on {_share(self.right)}, a difference of {100 * self.difference:+.0f} points "
-            f"({100 * self.low:+.0f} to {100 * self.high:+.0f})"
-        )
-
-
 def _by_labels(source_accuracy: float, target: Labelled, confidence: float) -> Judgement:
     alone = target.alone if target.alone is not None and target.alone.mean() > target.chance else None
     ways = [_way("its answers are", target.direct, target, alone, confidence)]
     if target.probed is not None:
         ways.append(_way("a new head on its features is", target.probed, target, alone, confidence))
-    best = max(ways, key=lambda way: way.difference)
-    answers = float(target.direct.mean())
-    z = NormalDist().inv_cdf((1 + confidence) / 2)  # few samples: three standard errors would ask for too much
-    known = above_chance(answers, len(target.direct), target.chance, z)
-    reason = f"{_reference(target, alone)}; {' and '.join(way.told() for way in ways)}."
-    if best.difference < 0:
-        return Judgement("do not transfer", all(way.high < 0 for way in ways), reason)
-    if not known and best.low <= 0:
-        return Judgement("do not transfer", False, f"{reason} The answers are no better than chance.")
-    if not known:
-        reason += " The answers are no better than chance: keep the features, and learn a new head from the labels."
-        return Judgement("transfer with adaptation", True, reason)
+    z = NormalDist().inv_cdf(confidence)  # one-sided; few samples: three standard errors would ask for too much
+    known = above_chance(float(target.direct.mean()), len(target.direct), target.chance, z)
     falls = wilson(target.direct, confidence)[1] < source_accuracy
-    if ways[0].difference >= 0 and not falls:
-        return Judgement("transfer", best.low > 0, reason)
-    lost = f" On its own source it is right on {source_accuracy:.0%}: the gap costs the rest." if falls else ""
-    return Judgement("transfer with adaptation", best.low > 0, reason + lost)
+    lost = f"On its own source it is right on {source_accuracy:.0%}: the gap costs the rest." if falls else ""
+    return decide(_reference(target, alone), ways, known, "chance", lost)
 
 
 def _way(
     words: str, right: np.ndarray, target: Labelled, alone: Bool[np.ndarray, " n"] | None, confidence: float
-) -> _Way:
+) -> Way:
+    words = f"{words} right on {_share(right)}"
     if alone is None:  # Wilson's interval has a width also where all are right, or none
         low, high = wilson(right, confidence)
         chance = target.chance
-        return _Way(words, right, float(right.mean()) - chance, low - chance, high - chance)
+        return Way(words, float(right.mean()) - chance, low - chance, high - chance)
     gain = right.astype(float) - alone
     difference, z = float(gain.mean()), NormalDist().inv_cdf((1 + confidence) / 2)
     margin = z * float(gain.std(ddof=1)) / len(gain) ** 0.5
-    return _Way(words, right, difference, difference - margin, difference + margin)
+    return Way(words, difference, difference - margin, difference + margin)
 
 
 def _reference(target: Labelled, alone: np.ndarray | None) -> str:
     samples = f"{len(target.direct)} labelled target samples"
     if alone is not None:
         return f"Trained on the {samples} alone, a simple classifier is right on {_share(alone)} (cross-validated)"
+    if target.chance == 1:
+        return f"All {samples} are of one class, and nothing can beat naming it always"
     why = "too few to train on" if target.alone is None else "training on them alone is no better"
     return f"Always naming one class is right on {target.chance:.0%} of the {samples} ({why})"
 

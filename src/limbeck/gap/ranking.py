@@ -25,7 +25,8 @@ class Rating:
     """One score of one candidate.
 
     family: of "transferability", "distance" and "teacher"; each family weighs the same in the combined rank.
-    low, high: an interval, `None` where there is none.
+    low, high: an interval, `None` where there is none. counts: whether it takes part in the combined rank; a score
+    that is no measure of this choice is only shown.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Rating:
     low: float | None = None
     high: float | None = None
     higher_is_better: bool = True
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,13 @@ def rank_candidates(
     """All candidates on one scale, best first.
 
     combined: the mean over the families of the mean normalised rank, (rank − 1) / (candidates − 1) with the worst
-    at 0, equal values sharing the mean rank; 0.5 for a single candidate. Only scores that every candidate has take
-    part. Ranks, and not values, since nats, lengths and shares have no common unit.
+    at 0, equal values sharing the mean rank; 0.5 for a single candidate. Only scores that count, and that every
+    candidate has, take part. Ranks, and not values, since nats, lengths and shares have no common unit.
 
     low, high: percentiles of the combined rank when each score is drawn from a normal distribution with its interval.
     The draws are independent, although candidates share the target's samples, so the intervals are rather too wide.
 
-    Errors: `UsageError` where there is no candidate, or values are not finite.
+    Errors: `UsageError` where there is no candidate, no score that counts, or values are not finite.
 
     >>> good, bad = Rating("leep", "transferability", -0.2), Rating("leep", "transferability", -1.2)
     >>> {name: standing.combined for name, standing in rank_candidates({"noise": [bad], "scan": [good]}).items()}
@@ -98,8 +100,11 @@ def rank_candidates(
     table = _table(candidates)
     if not all(np.isfinite(rating.value) for column in table.values() for rating in column):
         raise UsageError("The scores of the candidates must be finite numbers, to be ranked.")
-    values, errors = _oriented(table, settings.confidence)
-    families = [column[0].family for column in table.values()]
+    counting = {name: column for name, column in table.items() if column[0].counts}
+    if not counting:
+        raise UsageError("The candidates have no score in common by which they could be ranked.")
+    values, errors = _oriented(counting, settings.confidence)
+    families = [column[0].family for column in counting.values()]
     combined = _combined(values[None], families)[0]
     noise = generator(settings.seed, "rank", "draws").standard_normal((DRAWS, *values.shape))
     drawn = _combined(values + noise * errors, families)

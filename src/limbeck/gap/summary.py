@@ -29,6 +29,8 @@ def gap_summary(
     'No distance between scan and photo was measured.'
     """
     parts = [_apart(source, target, distances, settings.alpha), _where(features), labels["sentence"] if labels else ""]
+    if distances and not _differs(distances, settings.alpha) and not any(entry["shifted"] for entry in features):
+        parts.insert(1, "No gap has to be closed: plain distillation is enough.")
     return {
         "source": source,
         "target": target,
@@ -48,10 +50,14 @@ def simes(p_values: Sequence[float]) -> float:
     return min(p * len(p_values) / rank for rank, p in enumerate(sorted(p_values), 1))
 
 
+def _differs(distances: Sequence[Mapping[str, Any]], alpha: float) -> bool:
+    return simes([entry["p_value"] for entry in distances]) < alpha
+
+
 def _apart(source: str, target: str, distances: Sequence[Mapping[str, Any]], alpha: float) -> str:
     if not distances:
         return f"No distance between {source} and {target} was measured."
-    if simes([entry["p_value"] for entry in distances]) >= alpha:
+    if not _differs(distances, alpha):
         return f"No difference between {source} and {target} can be shown with these samples."
     found = [_in_space(space, distances, alpha) for space in dict.fromkeys(entry["space"] for entry in distances)]
     return f"{source} and {target} differ: {'; '.join(found)}."

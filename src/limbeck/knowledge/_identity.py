@@ -69,8 +69,9 @@ def check_labelling(teacher: Teacher, inputs: Tensor, layers: Sequence[str], lab
         raise bad_value("rows", "labelling", f"different numbers below {len(inputs)}", rows.tolist()[:10])
     if taken := RESERVED & set(layers):
         raise UsageError(f"The layer {sorted(taken)[0]!r} has a name that the store uses itself. Rename the submodule.")
-    if LOGITS not in teacher.provides and (not layers or labelling.keeping.mass is not None):
-        raise UsageError("The teacher gives no logits: name layers to keep, and set no 'mass' of keeping.")
+    cut = labelling.keeping.mass is not None or labelling.keeping.top is not None
+    if LOGITS not in teacher.provides and (not layers or cut):
+        raise UsageError("The teacher gives no logits: name layers to keep, and set no 'mass' or 'top' of keeping.")
 
 
 def digest(identity: Mapping[str, Any]) -> str:

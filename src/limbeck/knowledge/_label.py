@@ -16,7 +16,7 @@ from limbeck.core.files import write_json, writing
 from limbeck.knowledge._arrays import Layout, file_name, map_array, map_plain, save_array
 from limbeck.knowledge._identity import Labelling, check_labelling, digest, store_identity
 from limbeck.knowledge._journal import Journal, exclusive
-from limbeck.knowledge._keeping import DTYPES, LOGITS, TOP, in_kept_type, mass_of, top_count, top_logits
+from limbeck.knowledge._keeping import DTYPES, LOGITS, TOP, in_kept_type
 from limbeck.knowledge._pca import Encoding, Moments, encode, principal_components
 from limbeck.knowledge._reader import seen
 from limbeck.knowledge._shards import OpenShard
@@ -107,7 +107,6 @@ class _Labeller:
         """Choose k and the shapes by the first batch, which is not asked again."""
         self.first = self._said(0, 0, min(self.labelling.batch_size, self.rows))
         classes = self.first.scores().shape[1] if self.speaks else 0
-        mass = self.keeping.mass
         self.journal.plan = {
             "identity": self.identity,
             "samples": len(self.inputs),
@@ -115,7 +114,7 @@ class _Labeller:
             "views": self.views,
             "batch_size": self.labelling.batch_size,
             "classes": classes,
-            "top": None if mass is None else top_count(self.first.scores().float(), mass),
+            "top": self.keeping.count(self.first.scores().float()) if self.speaks else None,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
         suffix = "" if self.keeping.pca is None else WHOLE
@@ -213,8 +212,7 @@ class _Labeller:
         if self.speaks and top is None:
             arrays[LOGITS] = in_kept_type(said.scores(), dtype, LOGITS)
         elif self.speaks:
-            parts = top_logits(said.scores().float(), top)
-            mass = mass_of(said.scores(), parts[TOP[1]])
+            parts, mass = self.keeping.cut(said.scores().float(), top)
             for name, part in parts.items():
                 arrays[name] = part.cpu() if name == TOP[1] else in_kept_type(part, dtype, name)
         for layer in self.layers:
@@ -289,7 +287,7 @@ class _Labeller:
             "axes": "each array is [views · rows, ...]: all rows of view 0, then all of view 1, and so on",
             "arrays": {name: asdict(layout) for name, layout in layouts.items()},
             "encodings": self.journal.encodings,
-            "mass": None if self.keeping.mass is None else mass,
+            "mass": None if self.journal.plan["top"] is None else mass,
             "variance": {layer: encoding["variance"] for layer, encoding in self.journal.encodings.items()},
             "payload_bytes": sum(layout.row_bytes * layout.shape[0] for layout in layouts.values()),
             "seconds": round(sum(shard.seconds for shard in shards), 3),

@@ -81,6 +81,10 @@ class Method(nn.Module, ABC):
         """The domains ("source", "target") whose knowledge a step reads."""
         return frozenset()
 
+    def knowledge_top(self) -> int | None:
+        """How many of the teacher's largest probabilities may be stored, and nothing else; None for no limit."""
+        return None
+
     def crossing(self, knowledge: Spec) -> dict[str, int]:
         """What is used of the teacher's answer to one sample: how many numbers, by what they are."""
         if not self.knowledge_streams():

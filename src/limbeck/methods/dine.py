@@ -36,11 +36,11 @@ class Dine(Composed):
     mutual information of sample and answer. Deviation: a share of the mixture for each sample, not for each batch.
     No source sample is seen, nor in the choice of the checkpoint.
 
-    top: r, so many of the black box's probabilities cross, with their classes; nothing else is used. momentum: γ,
-    how much of P stays in each epoch. mixing: weight of L_mix. alpha: of the Beta distribution of the mixture's
-    shares. finetune: the last share of the run, in [0, 1). objectives: further terms, on the target and without a
-    teacher. A fresh student needs some hundred steps until its own answers are worth keeping: where an epoch has
-    few steps, raise momentum.
+    top: r, so many of the black box's probabilities cross, with their classes; nothing else is stored or used.
+    momentum: γ, how much of P stays in each epoch. mixing: weight of L_mix. alpha: of the Beta distribution of the
+    mixture's shares. finetune: the last share of the run, in [0, 1). objectives: further terms, on the target and
+    without a teacher. A fresh student needs some hundred steps until its own answers are worth keeping: where an
+    epoch has few steps, raise momentum.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("target",)
@@ -71,6 +71,9 @@ class Dine(Composed):
 
     def knowledge_streams(self) -> frozenset[str]:
         return frozenset({"target"})
+
+    def knowledge_top(self) -> int:
+        return self.top
 
     def crossing(self, knowledge: Spec) -> dict[str, int]:
         return {"top probabilities": self.top, "their classes": self.top}

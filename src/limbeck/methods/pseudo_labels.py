@@ -25,7 +25,7 @@ __all__ = ["PseudoLabels"]
 class PseudoLabels(Composed):
     """The objectives, and `weight · mean_i CE(student, ŷ_i)` over the target samples that have a pseudo-label ŷ.
 
-    Paper: Zou et al. 2018 (CBST), section 4, its class-balanced self-training. Each epoch the student labels the target
+    Paper: Zou et al. 2018 (CBST), its class-balanced self-training. Each epoch the student labels the target
     anew, as it is and in evaluation mode; of each class the same portion of its predictions becomes labels, so that
     easy classes do not push the hard ones out. The mean is over the whole batch, where samples without a label
     count as zero.

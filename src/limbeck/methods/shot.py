@@ -24,12 +24,12 @@ __all__ = ["Shot"]
 class Shot(Composed):
     """Go on from a model of the source with unlabelled target samples alone: `L_IM + weight · CE(student, ŷ)`.
 
-    Paper: Liang et al. 2020 (SHOT), eq. 3–8. The head, a hypothesis of the source, is frozen whole; the layers
+    Paper: Liang et al. 2020 (SHOT), section 3. The head, a hypothesis of the source, is frozen whole; the layers
     below it learn to give the target a representation that it is certain about. No source sample is seen, nor in
     the choice of the checkpoint. Of the two forms of the centroids this is the paper's; its code normalises the
     representation before it averages.
 
-    weight: β of eq. 8, of the cross-entropy to the pseudo-labels ŷ. renew: epochs from one making of the
+    weight: β of the paper, of the cross-entropy to the pseudo-labels ŷ. renew: epochs from one making of the
     pseudo-labels to the next. objectives: further terms, on the target.
     """
 
@@ -90,7 +90,7 @@ class Shot(Composed):
 
 
 def centroid_labels(features: Float[Tensor, "n d"], probabilities: Float[Tensor, "n classes"]) -> Int[Tensor, " n"]:
-    """Pseudo-labels by the nearest centroid, in two rounds of k-means with the cosine distance (eq. 5–7).
+    """Pseudo-labels by the nearest centroid, in two rounds of k-means with the cosine distance.
 
     First `c_k = Σ_i p_ik g_i / Σ_i p_ik`, and each sample the class of the nearest; then the same with these labels
     in place of p. A class that has no sample in the first round gets none.

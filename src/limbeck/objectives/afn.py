@@ -19,7 +19,7 @@ __all__ = ["Afn"]
 class Afn(Objective):
     """Stepwise adaptive feature norm: each sample's norm is drawn to its present value plus `step`.
 
-    Paper: Xu et al. 2019 (SAFN), eq. 7–8. The present norm is a constant, so that the value is always step², and
+    Paper: Xu et al. 2019 (SAFN). The present norm is a constant, so that the value is always step², and
     the gradient alone matters: it lengthens every feature vector equally, by 2 · step / n.
     Needs: source and target samples in every step; no labels, no teacher.
     Range: step², whatever the features.

@@ -16,7 +16,7 @@ __all__ = ["Bnm"]
 class Bnm(Objective):
     """Batch nuclear-norm maximisation: `−‖softmax‖_* / n` of the batch's probabilities [n, classes].
 
-    Paper: Cui et al. 2020, eq. 10.
+    Paper: Cui et al. 2020 (BNM).
     Needs: classes; no labels, no teacher.
     Range: [−√(min(n, classes)/n), −1/√(n·classes)]; least where samples are certain and classes equally frequent.
 

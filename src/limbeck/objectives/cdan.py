@@ -29,7 +29,7 @@ RAMP = Schedule(start=0.0, end=1.0, shape="ramp")
 class Cdan(Objective):
     """As `adversarial`, on the products of features and class probabilities, confident samples weighing more.
 
-    Paper: Long et al. 2018 (CDAN+E), eq. 5–8: f ⊗ softmax, or its random projection where that has more than
+    Paper: Long et al. 2018 (CDAN+E), section 3: f ⊗ softmax, or its random projection where that has more than
     `widest` numbers, with weights 1 + exp(−entropy). Deviation: no gradient flows through probabilities and weights
     (they say what to align, and are not to be made less certain by it); each domain counts one half.
     Needs: source and target samples in every step, classes; no labels, no teacher.
@@ -106,7 +106,7 @@ class Cdan(Objective):
 
 
 def multilinear(features: Float[Tensor, "n d"], p: Float[Tensor, "n classes"]) -> Float[Tensor, "n joint"]:
-    """All products of a feature and a probability (eq. 5): [n, d · classes].
+    """All products of a feature and a probability, [n, d · classes].
 
     >>> multilinear(torch.tensor([[2.0, 3.0]]), torch.tensor([[0.0, 1.0]]))
     tensor([[0., 2., 0., 3.]])
@@ -115,7 +115,7 @@ def multilinear(features: Float[Tensor, "n d"], p: Float[Tensor, "n classes"]) -
 
 
 def projected(features: Float[Tensor, "n k"], p: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-    """The products of both projections over √k (eq. 6), whose inner products estimate those of `multilinear`.
+    """The products of both projections over √k, whose inner products estimate those of `multilinear`.
 
     >>> projected(torch.tensor([[2.0, 3.0, 0.0, 1.0]]), torch.ones(1, 4))
     tensor([[1.0000, 1.5000, 0.0000, 0.5000]])

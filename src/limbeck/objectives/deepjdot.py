@@ -20,7 +20,7 @@ __all__ = ["Deepjdot"]
 class Deepjdot(Objective):
     """The cost of carrying source samples, with their labels, onto target samples, by the cheapest coupling.
 
-    Paper: Damodaran et al. 2018 (DeepJDOT), eq. 6–7: of the pair ij it is α‖z_i − z_j‖² − log softmax(target_j)[y_i].
+    Paper: Damodaran et al. 2018 (DeepJDOT), section 3: of the pair ij it is α‖z_i − z_j‖² − log softmax(target_j)[y_i].
     The coupling is exact on the minibatch and a constant for the gradient. The weight of the label loss is the
     term's own (the paper has α = 0.001 and 0.0001 for the label loss).
     Needs: source and target samples in every step, the source's labels, classes; no teacher.

@@ -18,7 +18,7 @@ __all__ = ["InformationMax"]
 class InformationMax(Objective):
     """The mean entropy of the predictions less the entropy of their mean: minus the mutual information.
 
-    Paper: Liang et al. 2020 (SHOT), eq. 3–4 (the entropy and diversity terms); Krause et al. 2010.
+    Paper: Liang et al. 2020 (SHOT), its entropy and diversity terms; Krause et al. 2010.
     Needs: classes; no labels, no teacher.
     Range: [−log(classes), 0], in nats; 0 where all samples get the same prediction.
     """

@@ -19,7 +19,7 @@ __all__ = ["Mcc"]
 class Mcc(Objective):
     """Minimum class confusion: the share of each class's correlation over the batch that goes to other classes.
 
-    Paper: Jin et al. 2020, eq. 2–7, with its temperature of 2.5; no gradient flows through the entropy weights.
+    Paper: Jin et al. 2020 (MCC), with its temperature of 2.5; no gradient flows through the entropy weights.
     Needs: classes; no labels, no teacher.
     Range: [0, 1 − 1/classes]; 0 where each sample has one class, 1 − 1/classes where all are uniform.
     """

@@ -23,7 +23,7 @@ class Mdd(Objective):
     The head reads the same layer, agrees with the classes that the student predicts on the source, and disagrees on
     the target as far as it can. The student learns representations on which no such head is left.
 
-    Paper: Zhang et al. 2019 (MDD), section 5, with its combined cross-entropy loss; the loss here is −D_γ. Predicted
+    Paper: Zhang et al. 2019 (MDD), with its combined cross-entropy loss; the loss here is −D_γ. Predicted
     classes give no gradient, as there.
     Needs: source and target samples in every step, classes (two or more); no labels, no teacher.
     Range: ≥ 0. It is the auxiliary head's loss: alignment makes it grow.

@@ -28,7 +28,8 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
         return replace(settings, precision="fp32", layout="contiguous", compile=False, device="cpu")
     plan, network = context.plan, method.evaluated
     key = name if name in plan.teachers or _own_network(plan.rows[name].make()) else "student"
-    inputs, eager = context.source.inputs[: settings.batch_size], None
+    seen = context.target if method.source_free else context.source
+    inputs, eager = seen.inputs[: settings.batch_size], None
     if "auto" in (settings.precision, settings.layout):
         fixed = [value for value in (settings.precision, settings.layout) if value != "auto"]
         asked = "/".join(["passes", key, *fixed])

@@ -26,7 +26,7 @@ __all__ = ["Context", "check_same_data", "open_context", "remember"]
 @dataclass
 class Context:
     """One run at work. prints: what changes with the data. readers: knowledge by
-    teacher, seed, domain and views."""
+    teacher, seed, domain, views and the top answers of a black box."""
 
     plan: Plan
     folder: Path
@@ -36,7 +36,7 @@ class Context:
     preprocessing: Preprocessing
     task: Task
     prints: dict[str, str]
-    readers: dict[tuple[str, int, str, str], Reader] = field(default_factory=dict)
+    readers: dict[tuple[str, int, str, str, int | None], Reader] = field(default_factory=dict)
 
     @property
     def frame(self) -> Frame:

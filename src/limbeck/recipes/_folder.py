@@ -34,6 +34,7 @@ _OWN_FILES = (
     "preprocessing.json",
     "openings.jsonl",
     "gap.json",
+    "score.json",
     "results.json",
     "embedding.json",
     "report.html",

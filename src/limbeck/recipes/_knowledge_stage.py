@@ -6,6 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from limbeck.augmentations import Views
 from limbeck.core import Domain, Knowledge, UsageError
-from limbeck.knowledge import Labelling, Live, Reader, label_domain
+from limbeck.knowledge import Keeping, Labelling, Live, Reader, label_domain
 from limbeck.recipes._choices import labelling_passes
 from limbeck.recipes._context import Context
 from limbeck.recipes._networks import knowledge_layers
@@ -55,20 +56,24 @@ def readers_of(
     for domain in (context.source, context.target):
         if domain.role in streams or (domain.role == "target" and "labelled" in streams):
             shown = views.get(domain.role) or views.get("labelled" if domain.role == "target" else domain.role)
-            readers[domain.role] = _Asking(context, teacher, seed, domain, shown).reader(name, tell)
+            top = row.method.knowledge_top()
+            readers[domain.role] = _Asking(context, teacher, seed, domain, shown, top).reader(name, tell)
     return readers
 
 
 class _Asking:
-    """One teacher of a seed, one domain and its views."""
+    """One teacher of a seed, one domain and its views; top: of a black box, so many answers are stored and no layer."""
 
-    def __init__(self, context: Context, teacher: str, seed: int, domain: Domain, views: Views | None):
+    def __init__(
+        self, context: Context, teacher: str, seed: int, domain: Domain, views: Views | None, top: int | None = None
+    ):
         self.context, self.name, self.seed, self.domain, self.views = context, teacher, seed, domain, views
         self.settings: KnowledgePlan = context.plan.make("knowledge")
+        self.top = top
 
     def reader(self, row: str, tell: Callable[[str], None]) -> Reader:
         """The store of it, or the teacher itself; the same for all rows that ask for the same."""
-        key = (self.name, self.seed, self.domain.role, "" if self.views is None else self.views.identity())
+        key = (self.name, self.seed, self.domain.role, "" if self.views is None else self.views.identity(), self.top)
         if key not in self.context.readers:
             self.context.readers[key] = self._made(row, tell)
         return self.context.readers[key]
@@ -77,8 +82,9 @@ class _Asking:
         teacher = ready_teacher(self.context, self.name, self.seed)
         inputs, rows = teacher.inputs(self.domain), self._rows()
         ask, extras = self._ask(teacher, inputs)
-        labelling = Labelling(self.settings.keeping, self.views, rows, ask=ask, extras=extras)
-        layers, live = knowledge_layers(self.context.plan, self.name), Live(teacher, inputs, self.views, ask)
+        labelling = Labelling(self._keeping(), self.views, rows, ask=ask, extras=extras)
+        layers = knowledge_layers(self.context.plan, self.name) if self.top is None else []
+        live = Live(teacher, inputs, self.views, ask)
         read = self.settings.read
         if read == "auto":
             measure = partial(self._measured, live, teacher, layers, labelling, row)
@@ -93,6 +99,13 @@ class _Asking:
             tell(f"{self.name}, seed {self.seed}, {self.domain.name}: {samples} answers")
 
         return label_domain(self.context.folder / "knowledge", teacher, inputs, layers, labelling, count)
+
+    def _keeping(self) -> Keeping:
+        """What the recipe says, but of a black box no more than its top answers."""
+        keeping = self.settings.keeping
+        if self.top is None:
+            return keeping
+        return replace(keeping, mass=None, top=min(self.top, keeping.top or self.top))
 
     def _rows(self) -> Tensor:
         """The samples that train: no other is asked for."""

@@ -25,6 +25,7 @@ from limbeck.recipes._load import load_plans
 from limbeck.recipes._overrides import override
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._rank_scores import score_candidate
+from limbeck.recipes._rank_values import score_value_candidate
 from limbeck.recipes._run import run_recipe
 from limbeck.recipes._yaml import read_yaml
 
@@ -161,12 +162,9 @@ def _scored(plan: Plan, folder: Path, fresh: bool, console: Console) -> dict[str
         return read_json(path)
     with disk_faults(folder), locked(folder):
         context = open_context(plan, folder, console)
-        if not context.task.is_classification:
-            raise UsageError(
-                f"rank compares candidates for classes, and the labels of {context.source.name} are values to regress."
-            )
         console.say(f"scoring {plan.cell}")
-        write_json(path, {**score_candidate(context), "target": context.target.name})
+        score = score_candidate if context.task.is_classification else score_value_candidate
+        write_json(path, {**score(context), "target": context.target.name})
     return read_json(path)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["print_ranking", "ranking_table"]
 
 FAMILIES = ("transferability", "distance", "teacher")
+AT_HOME = {"source_accuracy": "source accuracy", "source_explained": "source, % explained"}
+"""What a teacher reaches on its own source, by the name of the score."""
 
 
 def print_ranking(folder: Path, as_json: bool = False) -> None:
@@ -34,21 +36,23 @@ def ranking_table(ranking: dict[str, Any]) -> Table:
     from rich import box
     from rich.table import Table
 
-    k = ranking["labelled_per_class"]
-    known = f"labelled samples a class: {k}" if k else "no labels: pseudo-label forms"
+    k, names = ranking["labelled_per_class"], [score["name"] for score in ranking["candidates"][0]["scores"]]
+    at_home = next(name for name in AT_HOME if name in names)
+    of, forms = (" a class", ": pseudo-label forms") if at_home == "source_accuracy" else ("", "")
+    known = f"labelled samples{of}: {k}" if k else f"no labels{forms}"
     table = Table(title=f"candidates for {ranking['target']}, {known}", box=box.SIMPLE)
     table.add_column("candidate")
     table.add_column("combined, 0 to 100", justify="right")
     for family in FAMILIES:
         table.add_column(family, justify="right")
-    table.add_column("source accuracy", justify="right")
+    table.add_column(AT_HOME[at_home], justify="right")
     table.add_column("verdict")
     for entry in ranking["candidates"]:
         table.add_row(
             entry["name"],
             f"{100 * entry['combined']:.0f} [{100 * entry['low']:.0f}, {100 * entry['high']:.0f}]",
             *(_mean_position(entry, family) for family in FAMILIES),
-            _accuracy(entry),
+            _share(entry, at_home),
             entry["verdict"] if entry["sure"] else f"{entry['verdict']}, not sure",
         )
     return table
@@ -60,6 +64,6 @@ def _mean_position(entry: dict[str, Any], family: str) -> str:
     return f"{100 * sum(places) / len(places):.0f}" if places else "–"
 
 
-def _accuracy(entry: dict[str, Any]) -> str:
-    (score,) = [score for score in entry["scores"] if score["name"] == "source_accuracy"]
+def _share(entry: dict[str, Any], name: str) -> str:
+    (score,) = [score for score in entry["scores"] if score["name"] == name]
     return f"{100 * score['value']:.1f}"

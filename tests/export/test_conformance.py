@@ -20,12 +20,29 @@ SMALL = {"depth": 8, "width": 0.25}
 SHAPES = [(5,), (3, 16, 16)]
 
 
-def marked(part: Part) -> object:
-    return pytest.param(part.cls, id=part.name, marks=[pytest.mark.extra(part.cls.extra)] if part.cls.extra else [])
+SLOW = "executorch"
+"""Its converter takes seconds a network: one network is enough for every day."""
 
 
-FORMS = pytest.mark.parametrize("form", [marked(part) for part in parts() if part.room.base is Export])
+def marked(part: Part, *marks: pytest.MarkDecorator) -> object:
+    extra = [pytest.mark.extra(part.cls.extra)] if part.cls.extra else []
+    return pytest.param(part.cls, id=part.name, marks=[*marks, *extra])
+
+
+FOUND = [part for part in parts() if part.room.base is Export]
+FORMS = pytest.mark.parametrize("form", [marked(part) for part in FOUND])
+QUICK = pytest.mark.parametrize("form", [marked(part, *[pytest.mark.slow] * (part.name == SLOW)) for part in FOUND])
 KINDS = [part for part in parts() if part.room.base is Network]
+EACH = pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        pytest.param(form.cls, kind.cls, id=f"{form.name}-{kind.name}", marks=[*extra, *slow])
+        for form in FOUND
+        for kind in KINDS
+        for extra in [[pytest.mark.extra(form.cls.extra)] if form.cls.extra else []]
+        for slow in [[pytest.mark.slow] if form.name == SLOW and kind.name != "mlp" else []]
+    ],
+)
 
 
 def built(kind: type[Network]) -> tuple[Network, Tensor]:
@@ -44,8 +61,7 @@ def built(kind: type[Network]) -> tuple[Network, Tensor]:
     raise AssertionError(f"{kind} reads none of {SHAPES}")
 
 
-@FORMS
-@pytest.mark.parametrize("kind", [part.cls for part in KINDS], ids=[part.name for part in KINDS])
+@EACH
 def test_the_file_says_what_pytorch_says(form: type[Export], kind: type[Network], tmp_path: Path) -> None:
     network, samples = built(kind)
     parity = export_network(network, samples, tmp_path, form(), {"row": "distilled"})
@@ -61,7 +77,7 @@ def test_the_file_says_what_pytorch_says(form: type[Export], kind: type[Network]
         np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-@FORMS
+@QUICK
 def test_a_file_beyond_the_tolerance_is_not_left(form: type[Export], tmp_path: Path) -> None:
     network = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3))
     with pytest.raises(RunError, match=r"differs from the student by .* on 5 samples, where 1e-30 is allowed"):

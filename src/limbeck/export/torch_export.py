@@ -39,7 +39,7 @@ class TorchExport(Export):
             with quiet():
                 module = torch.export.load(path).module()
         except Exception as error:  # torch raises many kinds here
-            raise UsageError(f"PyTorch cannot run {path.name}: {said(error)}") from error
+            raise UsageError(f"PyTorch cannot run {self.file}: {said(error)}") from error
 
         def run(inputs: np.ndarray) -> np.ndarray:
             with torch.no_grad():

@@ -27,7 +27,9 @@ def test_predictions_are_shares_that_sum_to_one_over_several_batches() -> None:
     model = Model(lambda inputs: np.stack([0 * inputs[:, 0], inputs[:, 0]], 1), CLASSES, {}, lambda _, x: x)
     logits = np.linspace(-800, 800, 601, dtype=np.float32)[:, None]
     found = model.predict(logits)
-    np.testing.assert_allclose(found["p(b)"], 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(float), -700, 700))), atol=1e-12)
+    np.testing.assert_allclose(
+        found["p(b)"], 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(float), -700, 700))), atol=1e-12
+    )
     np.testing.assert_allclose(np.add(found["p(a)"], found["p(b)"]), 1)
     assert found["prediction"] == ["a" if value <= 0 else "b" for value in logits[:, 0]]
 

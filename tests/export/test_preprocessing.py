@@ -105,7 +105,9 @@ def test_dates_count_in_utc() -> None:
 @pytest.mark.parametrize(("ngrams", "sublinear"), [(1, True), (2, False)])
 def test_texts(weights: Any, ngrams: int, sublinear: bool, tmp_path: Path) -> None:
     near = pd.DataFrame({"title": ["Good", "Bad", None], "text": ["a good, GOOD film", "don't see it", "it's a film"]})
-    far = pd.DataFrame({"title": ["A film", "?", "x"], "text": ["Don’t! good Good film film", "nothing known", "Ärger"]})
+    far = pd.DataFrame(
+        {"title": ["A film", "?", "x"], "text": ["Don’t! good Good film film", "nothing known", "Ärger"]}
+    )
     words = Words(weights, ngrams=ngrams, min_df=1, sublinear=sublinear)
     fitted = TextPreprocessing(["title", "text"], words).fit(near)
     path = _written(far, tmp_path / "far.csv", ",")

@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = {"csv": {"path": str(folder / "near.csv"), "label": "sick"}}
     recipe = {"name": "small", "source": data, "target": data, "student": {"mlp": {"hidden": [4]}}, "seeds": 1}
     run_recipe(
-        recipe | {"rows": {"alone": "source_only"}, "training": {"epochs": 1, "precision": "fp32"}},
+        recipe | {"rows": {"alone": "source_only"}, "training": {"epochs": 1, "batch_size": 16, "precision": "fp32"}},
         runs=folder / "runs",
         stages=["student"],
         quiet=True,

@@ -145,7 +145,7 @@ def test_limits_are_positive(limits: dict[str, int]) -> None:
 
 
 def test_what_has_no_export_and_a_port_that_is_taken_are_told(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no exported student. `limbeck export"):
+    with pytest.raises(UsageError, match=r"has no exported student\. `limbeck export"):
         serve(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UsageError, match="Choose another port"):
         serve(folder.parent, port=taken.getsockname()[1])

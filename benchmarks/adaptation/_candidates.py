@@ -1,7 +1,7 @@
 """Candidates to choose among: 16 tasks of 4 families, 7 settings each, 10 checkpoints a setting.
 
-What a validator may read of a candidate is stored apart from how well it does on the target's test split. Trainings
-are small on purpose, and what exists is not trained again.
+What a validator may read of a candidate is stored beside how well it does on held-out target samples; `Candidates`
+gives them apart. Trainings are small on purpose, and what exists is not trained again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from limbeck.data.text import Text
 from limbeck.data.usps import Usps
 from limbeck.distances.coral import Coral
 from limbeck.distances.mmd import Mmd
-from limbeck.evaluation import Observations, headline, mixed_consistency, sample_scores, statistic_for
+from limbeck.evaluation import Observations, mixed_consistency
 from limbeck.methods import Method
 from limbeck.methods.distill import Distill
 from limbeck.networks import Network, Observed
@@ -44,8 +44,11 @@ from limbeck.objectives.mcc import Mcc
 from limbeck.training import Job, Training, predict, represent, train
 
 FOLDER = Path("runs/benchmarks/regret")
-SEEN, TRAINED = 1000, 500
-"""So many samples of a selection split, and of the source's training split, are shown to the validators."""
+SEEN, TRAINED, TESTED = 1000, 500, 2500
+"""At most so many samples of a selection split, and of the source's training split, are shown to the validators, and
+so many of the target's test split decide with its selection split."""
+
+HELD_OUT = {"selection": SEEN, "test": TESTED}
 
 SETTINGS: dict[str, Callable[[], list[Term]]] = {
     "source": lambda: [],
@@ -80,9 +83,8 @@ class Candidates:
     """The checkpoints of one task and seed, one after another, and the truth about them."""
 
     def __init__(self, pair: Pair, seed: int):
-        self.pair, self.seed = pair, seed
-        files = [FOLDER / pair.family / pair.name / str(seed) / f"{setting}.npz" for setting in SETTINGS]
-        self._files = [np.load(file) for file in files]
+        self.folder = FOLDER / pair.family / pair.name / str(seed)
+        self._files = [np.load(self.folder / f"{setting}.npz") for setting in SETTINGS]
 
     @cached_property
     def observations(self) -> list[Observations]:
@@ -95,7 +97,7 @@ class Candidates:
 
     @cached_property
     def truth(self) -> np.ndarray:
-        """[candidates], in %: the headline metric on the target's test split."""
+        """[candidates], in %: the accuracy on the target's selection and test samples."""
         return np.concatenate([file["truth"] for file in self._files])
 
 
@@ -150,12 +152,10 @@ def trained(pair: Pair, source: Domain, target: Domain, setting: str, seed: int)
     with tempfile.TemporaryDirectory() as folder:
         train(Job(setting, Path(folder), method, views, {}, settings, seed, watch, "last", {}))
     found = {name: np.stack([each[name] for each in seen]) for name in seen[0]}
-    tests = torch.from_numpy(found.pop("test_logits"))
-    labels = target.open("test", "the regret of validators")
-    metric, _ = headline(target.task, labels)
-    ones = np.ones((1, len(labels)))
-    truth = statistic_for(metric, labels)(ones, sample_scores(tests, labels, target.task))[0]
-    return found | {"truth": 100 * truth, "source_labels": source.open("selection", "validators")[:SEEN].numpy()}
+    said = np.concatenate([found["target_logits"], found.pop("test_logits")], axis=1).argmax(2)
+    truth = torch.cat([target.open(split, "regret")[:limit] for split, limit in HELD_OUT.items()]).numpy()
+    known = {"source_labels": source.open("selection", "validators")[:SEEN].numpy()}
+    return found | known | {"truth": 100 * (said == truth).mean(1)}
 
 
 def _seen(method: Method, source: Domain, target: Domain) -> dict[str, np.ndarray]:
@@ -165,7 +165,7 @@ def _seen(method: Method, source: Domain, target: Domain) -> dict[str, np.ndarra
     shown = {
         "source_logits": predict(student, near),
         "target_logits": far_logits,
-        "test_logits": predict(student, target.split_inputs("test")),
+        "test_logits": predict(student, target.split_inputs("test", TESTED)),
         "source_features": represent(student, near),
         "target_features": represent(student, far),
         "source_train_features": represent(student, source.split_inputs("train", TRAINED)),

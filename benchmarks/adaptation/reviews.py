@@ -36,6 +36,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ from torch import Tensor
 from limbeck.core import Domain, Spec
 from limbeck.core.files import read_json, write_json
 from limbeck.data import SplitSettings, prepare
+from limbeck.data._vectors import VectorPreprocessing
 from limbeck.data.text import Text
 from limbeck.knowledge import Store
 from limbeck.methods import Method
@@ -195,14 +197,14 @@ def domains(source_name: str, target_name: str, seed: int, weights: str) -> tupl
     folder = Path(os.environ["LIMBECK_DATA"]) / "amazon_reviews"
     split = SplitSettings(seed=seed, selection=0.05, test=0.3)
     settings = {"text": ["title", "text"], "label": "label", "ngrams": 2, "weights": weights, "deduplicate": True}
-    source, target = (Text(folder / f"{name}.csv.gz", **settings) for name in (source_name, target_name))
-    raw = source.load(), target.load()
-    rows = prepare(*raw, source.preprocessing(), split)[1].splits["train"]
+    source, target = (Text(folder / f"{name}.csv.gz", **settings).load() for name in (source_name, target_name))
+    blank = (replace(raw, inputs=np.zeros((len(raw), 1))) for raw in (source, target))  # to learn the division alone
+    rows = prepare(*blank, VectorPreprocessing(), split)[1].splits["train"]
     with tempfile.TemporaryDirectory() as made:
         unlabelled = Path(made) / "unlabelled.csv"
-        raw[1].inputs.iloc[rows].to_csv(unlabelled, index=False)
+        target.inputs.iloc[rows].to_csv(unlabelled, index=False)
         words = Text(folder / f"{source_name}.csv.gz", **settings, unlabelled=unlabelled)
-        return prepare(*raw, words.preprocessing(), split)[:2]
+        return prepare(source, target, words.preprocessing(), split)[:2]
 
 
 def built(method: Method, network: Network, source: Domain) -> Method:

@@ -1,5 +1,6 @@
 """What a comparison shows: metrics, label-free validators, regret, paired statistics, pictures → results.json."""
 
+from limbeck.evaluation.calibration import calibrated_information, source_temperature
 from limbeck.evaluation.combined import combined
 from limbeck.evaluation.embedding import embed
 from limbeck.evaluation.feature_validators import (
@@ -60,6 +61,7 @@ __all__ = [
     "assemble",
     "batch_nuclear_norm",
     "bootstrap",
+    "calibrated_information",
     "check_results",
     "chosen_row",
     "class_ami",
@@ -84,6 +86,7 @@ __all__ = [
     "reverse_validation",
     "sample_scores",
     "soft_neighbourhood_density",
+    "source_temperature",
     "source_validation",
     "statistic_for",
     "transfer_score",

@@ -15,7 +15,7 @@ images, with as many passes over them.
 from __future__ import annotations
 
 import argparse
-import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,10 +29,12 @@ from limbeck.core.files import read_json, write_json
 from limbeck.data import SplitSettings, prepare
 from limbeck.data.mnist import Mnist
 from limbeck.data.usps import Usps
+from limbeck.evaluation import mean_std
 from limbeck.networks.cnn import Cnn
 from limbeck.recipes import run_recipe
 
 PAIRS = ("mnist_usps", "usps_mnist")
+STAGES = ["teacher", "knowledge", "student", "evaluation"]
 DATA = {"mnist": {"mnist": {"limit": 6000}}, "usps": {"usps": {"limit": 6000}}}
 SPLIT = {"seed": 0, "selection": 0.05}
 TEACHER = {"cnn": {"widths": [32, 64], "hidden": 128}}
@@ -94,7 +96,7 @@ FRAMED = {
 }
 PEER_TRAINING = {**TRAINING, "optimiser": "adam", "learning_rate": 0.001, "weight_decay": 0.0, "schedule": "constant"}
 SHOT = {
-    "source": {"source_only": {}, "title": "full size, source only, no augmentation, not framed"},
+    "source": {"source_only": {"label_smoothing": 0.1}, "title": "full size, source only, as SHOT starts"},
     "shot": {"shot": {}, "start": "source", "title": "peer, full size: SHOT"},
 }
 SKADA = {"DeepCoral": "peer, full size: skada DeepCORAL", "MCC": "peer, full size: skada MCC"}
@@ -111,7 +113,7 @@ def main() -> None:
     for seed in chosen.seeds:
         for pair in chosen.pairs:
             for recipe in recipes(pair, seed, chosen.rows, chosen.peers):
-                run_recipe(recipe, runs=chosen.runs)
+                run_recipe(recipe, runs=chosen.runs, stages=STAGES)
             if chosen.peers:
                 skada_rows(pair, seed, chosen.runs)
             print(table(chosen.runs, pair), flush=True)
@@ -147,7 +149,7 @@ def recipes(pair: str, seed: int, rows: list[str], peers: bool) -> Iterator[dict
 
 
 def skada_rows(pair: str, seed: int, runs: Path) -> None:
-    """Train skada's methods as its own loop does, one pass over both domains an epoch, and write down what they get."""
+    """Train skada's methods by its own loop, and write down what share of the target's test images is right."""
     import skada.deep
 
     source, target = domains(pair)
@@ -171,10 +173,14 @@ def skada_rows(pair: str, seed: int, runs: Path) -> None:
             train_split=None,
             verbose=0,
         )
+        started = time.monotonic()
         network.fit(torch.cat(inputs).numpy(), labels.numpy(), sample_domain=sides.numpy())
+        seconds = time.monotonic() - started
         said = network.predict(target.split_inputs("test").numpy(), sample_domain=None, allow_source=True)
         right = np.mean(np.asarray(said) == target.open("test", "score").numpy())
-        write_json(path, {"title": title, "accuracy": float(right), "parameters": 421_834})
+        size = sum(parameter.numel() for parameter in body.parameters())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"title": title, "accuracy": float(right), "train_seconds": seconds, "parameters": size})
 
 
 def domains(pair: str) -> tuple[Domain, Domain]:
@@ -185,22 +191,20 @@ def domains(pair: str) -> tuple[Domain, Domain]:
 
 def table(runs: Path, pair: str) -> str:
     """What the run folders hold of a pair, as Markdown: mean ± std over seeds."""
-    found: dict[str, list[tuple[float, float | None, int]]] = defaultdict(list)
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for folder in sorted(runs.glob(f"{pair}-*")):
-        for file in folder.glob("[A-Z]*.json"):
-            peer = json.loads(file.read_text())
-            found[peer["title"]].append((peer["accuracy"], None, peer["parameters"]))
-        if (folder / "results.json").exists():
-            for row in read_json(folder / "results.json")["rows"]:
-                reached = row["target"]["accuracy"]["mean"]
-                found[row["title"]].append((reached, row["train_seconds"], row["parameters"]))
+        seed = folder.name.split("-")[1]
+        for file in folder.glob("*.json") if folder.name.endswith("-skada") else []:
+            row = read_json(file)
+            found[row["title"]][seed] = row
+        for row in read_json(folder / "results.json")["rows"] if (folder / "results.json").exists() else []:
+            found[row["title"]][seed] = {**row, "accuracy": row["target"]["accuracy"]["mean"]}
     lines = [f"\n| {pair.replace('_', ' → ')} | accuracy | seeds | seconds | parameters |", "|---|---|---|---|---|"]
-    for title, values in found.items():
-        scores = 100 * np.array([score for score, _, _ in values])
-        spread = scores.std(ddof=1) if len(scores) > 1 else 0.0
-        seconds = [taken for _, taken, _ in values if taken is not None]
-        took = f"{np.mean(seconds):.0f}" if seconds else ""
-        lines.append(f"| {title} | {scores.mean():.2f} ± {spread:.2f} | {len(scores)} | {took} | {values[0][2]:,} |")
+    for title, by_seed in found.items():
+        rows = list(by_seed.values())
+        mean, spread = mean_std([100 * row["accuracy"] for row in rows])
+        seconds, size = (np.mean([row[key] for row in rows]) for key in ("train_seconds", "parameters"))
+        lines.append(f"| {title} | {mean:.2f} ± {spread:.2f} | {len(rows)} | {seconds:.0f} | {size:,.0f} |")
     return "\n".join(lines)
 
 

@@ -18,7 +18,8 @@ from limbeck.augmentations.mask import Mask
 from limbeck.augmentations.mixup import Mixup
 from limbeck.augmentations.noise import Noise
 from limbeck.core import Batch, Knowledge, Spec, UsageError
-from limbeck.methods.mean_teacher import MeanTeacher, consistency
+from limbeck.methods._target_pass import training_rows
+from limbeck.methods.mean_teacher import MeanTeacher, class_thresholds, consistency
 from limbeck.methods.source_only import SourceOnly
 from limbeck.networks import Observed
 from limbeck.objectives import Schedule, Term
@@ -141,6 +142,43 @@ def test_the_weight_follows_its_schedule() -> None:
     assert found[0] == 0 and found[2] == pytest.approx(2 * found[1]) and found[1] > 0
 
 
+def test_thresholds_by_class_as_in_the_paper() -> None:
+    """Equations 5–11 written out, with loops, in plain Python."""
+    draw = torch.Generator().manual_seed(0)
+    for unsure in (0.1, 0.5, 0.9, 1.0):
+        certain = torch.randint(0, 4, (200,), generator=draw) % 3
+        certain[torch.rand(200, generator=draw) < unsure] = -1
+        certain[:50] = -2
+        sigma = [sum(1 for c in certain.tolist() if c == k) for k in range(4)]
+        never = sum(1 for c in certain.tolist() if c == -1)
+        beta = [s / max(*sigma, never) for s in sigma]
+        assert class_thresholds(certain, 4, 0.8).tolist() == pytest.approx([0.8 * b / (2 - b) for b in beta])
+    assert class_thresholds(torch.full((9,), -1), 2, 0.9).tolist() == [0, 0]
+
+
+def test_each_label_has_the_threshold_of_its_class() -> None:
+    average = torch.log(torch.tensor([[0.7, 0.3], [0.2, 0.8], [0.35, 0.65]]))
+    student = torch.log(torch.tensor([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1]]))
+    found = consistency(student, average, torch.tensor([0.75, 0.6]))
+    assert float(found) == pytest.approx(-(math.log(0.7) + math.log(0.1)) / 3, abs=1e-6)
+
+
+def test_a_step_keeps_of_whom_the_average_is_certain() -> None:
+    method, view = built(thresholds="by_class", threshold=0.4).train(), WORLD.domain("target").view()
+    method.start_epoch(0, view)
+    trained = training_rows(view)
+    assert 0 < len(trained) < len(view.inputs) and (method.certain[trained] == -1).all()
+    assert int((method.certain == -2).sum()) == len(view.inputs) - len(trained)
+    rows = trained[:6]
+    method({"source": batches()["source"], "target": Batch(view.inputs[rows], rows)}, {})
+    confidence, labels = method.average(view.inputs[rows]).logits.softmax(1).max(1)
+    assert (confidence >= 0.4).any()
+    assert method.certain[rows].tolist() == labels.where(confidence >= 0.4, -1).tolist()
+    kept = method.certain.clone()
+    method.start_epoch(1, view)
+    assert method.certain.equal(kept)
+
+
 def test_what_it_cannot_do_is_refused() -> None:
     with pytest.raises(UsageError, match="'strong' of mean_teacher must be augmentations of single samples"):
         MeanTeacher(strong=[Mixup()])
@@ -156,7 +194,7 @@ def test_killed_with_strong_views_it_goes_on_to_the_same_bits(tmp_path: Path, mo
     monkeypatch.setattr(os, "fsync", lambda handle: None)  # the disk survives this kill
 
     def make() -> MeanTeacher:
-        return MeanTeacher(strong=[Noise(0.3), Mask(probability=0.2)], threshold=0.0)
+        return MeanTeacher(strong=[Noise(0.3), Mask(probability=0.2)], threshold=0.5, thresholds="by_class")
 
     def kill(share: float) -> None:
         if share > 0.4:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from limbeck.core.files import writing
 
-__all__ = ["Mapped", "Moments", "chunks", "transformed"]
+__all__ = ["Mapped", "Moments", "chunks", "transformed", "written"]
 
 CHUNK = 1 << 20
 """So many numbers are worked on at once."""
@@ -108,7 +108,7 @@ def transformed(inputs: np.ndarray | Mapped, shape: tuple[int, ...], change: Cal
     """
     made = (change(chunk) for chunk in chunks(inputs))
     if isinstance(inputs, Mapped) and len(inputs):
-        return _written(made, (len(inputs), *shape), inputs.scratch)
+        return written(made, (len(inputs), *shape), inputs.scratch)
     result, start = torch.empty(len(inputs), *shape), 0
     for part in made:
         result[start : start + len(part)] = part
@@ -116,8 +116,12 @@ def transformed(inputs: np.ndarray | Mapped, shape: tuple[int, ...], change: Cal
     return result
 
 
-def _written(parts: Iterator[Tensor], shape: tuple[int, ...], folder: Path) -> Tensor:
-    """Never through the map, as a full disk would then be a signal; copy on write, as torch knows no read-only one."""
+def written(parts: Iterator[Tensor], shape: tuple[int, ...], folder: Path) -> Tensor:
+    """The parts, float32, in a file of `folder` that has no name and goes with the tensor.
+
+    Never through the map, as a full disk would then be a signal; copy on write, as torch knows no read-only one.
+    `RunError` where the disk is full.
+    """
     with writing(folder), tempfile.TemporaryFile(dir=folder) as file:
         for part in parts:
             file.write(part.contiguous().numpy().data)

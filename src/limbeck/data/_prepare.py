@@ -15,6 +15,7 @@ import pandas as pd
 from limbeck.core import Domain, Task, UsageError, bad_value
 from limbeck.data._classes import agree_on_classes, class_numbers, take, take_rows
 from limbeck.data._data import Preprocessing, Raw
+from limbeck.data._frame import match_frames
 from limbeck.data._images import ImagePreprocessing
 from limbeck.data._mapped import Mapped
 from limbeck.data._splits import SplitSettings, draw_labelled, draw_splits, quantile_bins
@@ -42,14 +43,17 @@ def prepare(
     preprocessing: Preprocessing,
     split: SplitSettings,
     classes: Literal["same", "shared", "source"] = "same",
+    match: Literal["none", "frame"] = "none",
 ) -> tuple[Domain, Domain, Preprocessing, Task]:
     """Check, divide, fit on the source's train rows, apply to both.
 
     Source rows without a label are dropped; target rows without one only train. Classes are in
     the source's order and, by `classes`, the same in both domains ("same"), only those that both
     have ("shared"), or the source's, of which the target may lack some ("source"). Nothing of the
-    target, and nothing of the source's other splits, changes what is fitted. `UsageError` where
-    the domains cannot be used so; the sentence names the domain.
+    target, and nothing of the source's other splits, changes what is fitted. match: "frame" moves
+    the source's images, once they are prepared, to where the target's content lies, by the
+    unlabelled images of both that train. `UsageError` where the domains cannot be used so; the
+    sentence names the domain.
 
     >>> rows, labels = np.arange(40.0).reshape(20, 2), np.array(["a", "b"] * 10, dtype=object)
     >>> raw = Raw("toy", rows, labels, "classification")
@@ -75,11 +79,11 @@ def prepare(
     task = Task("classification", names) if names else _regression(source.name, labels[splits["train"]])
     with _owner(source):
         fitted = preprocessing.fit(take(source.inputs, splits["train"]))
-    domains = (
-        _domain(source, "source", labels, task, splits, fitted),
-        _domain(target, "target", target_labels, task, target_splits, fitted),
-    )
-    return *domains, fitted, task
+    near = _domain(source, "source", labels, task, splits, fitted)
+    far = _domain(target, "target", target_labels, task, target_splits, fitted)
+    if match == "frame":
+        match_frames(near, far)
+    return near, far, fitted, task
 
 
 def restore_preprocessing(state: Mapping[str, Any]) -> Preprocessing:

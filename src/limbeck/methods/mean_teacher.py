@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from annotated_types import Ge, Lt
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.augmentations import Augmentation, Views
-from limbeck.core import Batch, Knowledge, Spec, Task, UsageError, bad_value
+from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
 from limbeck.methods import Stream, Update
 from limbeck.methods._composed import Composed, Statistics
 from limbeck.methods._statistics import still_statistics
+from limbeck.methods._target_pass import keep_table, training_rows
 from limbeck.networks import INPUTS, Observed
 from limbeck.objectives import Objective, Schedule, Term, value_at
 from limbeck.objectives.cross_entropy import CrossEntropy
 
 __all__ = ["MeanTeacher"]
+
+ELSEWHERE, UNSURE = -2, -1
+"""In the table of classes: a sample that does not train, and one of which the average has not been certain yet."""
 
 
 class MeanTeacher(Composed):
@@ -31,14 +35,17 @@ class MeanTeacher(Composed):
 
     Paper: Tarvainen & Valpola 2017, section 2, for the average `θ' ← α θ' + (1 − α) θ`, α = min(decay, t/(t + 1)) in
     step t = 0, 1, …: the plain mean of all steps, until `decay` forgets the first; Sohn et al. 2020 (FixMatch), eq. 4,
-    for the loss; French et al. 2018 for both across domains. Deviation: the average's running statistics are
-    averaged too, and it answers in evaluation mode, as it will be used.
+    for the loss; French et al. 2018 for both across domains; Zhang et al. 2021 (FlexMatch), eq. 5–11, for thresholds
+    by class. Deviation: the average's running statistics are averaged too, and it answers in evaluation mode, as it
+    will be used.
     Cost: three passes on the target in a step, of which one is without gradients.
 
     objectives: the terms of the student's loss, cross-entropy on the source where none is given; those on the target
     read the weak view. strong: the augmentations that make the strong view of the weak one, drawn anew in each step.
-    threshold: the least probability that makes a label. decay: α at most. weight: of the consistency. statistics: as
-    of `distill`; the strong view passes by itself, and leaves no trace in the running ones.
+    threshold: the least probability that makes a label. thresholds: "one" for all classes, or "by_class": lower where
+    the average has become certain of fewer samples, and `threshold` itself for the class of which it has of most.
+    decay: α at most. weight: of the consistency. statistics: as of `distill`; the strong view passes by itself, and
+    leaves no trace in the running ones.
 
     >>> MeanTeacher(threshold=1.0)
     Traceback (most recent call last):
@@ -47,6 +54,7 @@ class MeanTeacher(Composed):
 
     streams: ClassVar[tuple[Stream, ...]] = ("target",)
     steps: Tensor
+    certain: Tensor
 
     def __init__(
         self,
@@ -56,6 +64,7 @@ class MeanTeacher(Composed):
         decay: Annotated[float, Ge(0), Lt(1)] = 0.99,
         weight: float | Schedule = 1.0,
         statistics: Statistics = "separate",
+        thresholds: Literal["one", "by_class"] = "one",
     ):
         super().__init__(objectives or [CrossEntropy()], statistics)
         for part in strong:
@@ -70,6 +79,7 @@ class MeanTeacher(Composed):
         self.decay = decay
         self.weight = weight
         self.factor = value_at(weight, 0.0)
+        self.thresholds = thresholds
 
     def student_layers(self) -> frozenset[str]:
         return super().student_layers() | (frozenset({INPUTS}) if self.strong else frozenset())
@@ -82,6 +92,13 @@ class MeanTeacher(Composed):
             part.check(spec.layers[INPUTS])
         self.average = copy.deepcopy(student).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        keep_table(self, "certain", torch.empty(0, dtype=torch.int64))
+
+    def start_epoch(self, epoch: int, target: DomainView) -> None:
+        super().start_epoch(epoch, target)
+        if self.thresholds == "by_class" and not len(self.certain):
+            self.certain = self.certain.new_full((len(target.inputs),), ELSEWHERE)
+            self.certain[training_rows(target).to(self.certain.device)] = UNSURE
 
     @property
     def evaluated(self) -> Observed:
@@ -103,8 +120,18 @@ class MeanTeacher(Composed):
             wanted = self.average(batch.inputs).logits
         with still_statistics(self.student):
             found = self.student(self.strong_view(batch)).logits
-        losses["consistency"] = self.factor * consistency(found, wanted, self.threshold)
+        losses["consistency"] = self.factor * consistency(found, wanted, self.least(batch, wanted))
         return [Update(losses)]
+
+    @torch.no_grad()
+    def least(self, batch: Batch, wanted: Tensor) -> Tensor | float:
+        """The least probability that makes a label; where it goes by class, the samples that are certain are kept."""
+        if self.thresholds == "one":
+            return self.threshold
+        found = class_thresholds(self.certain, wanted.shape[1], self.threshold)
+        confidence, labels = wanted.float().softmax(1).max(1)
+        self.certain[batch.index] = labels.where(confidence >= self.threshold, self.certain[batch.index])
+        return found
 
     @torch.no_grad()
     def strong_view(self, batch: Batch) -> Tensor:
@@ -126,14 +153,34 @@ class MeanTeacher(Composed):
 
 
 def consistency(
-    student: Float[Tensor, "n classes"], average: Float[Tensor, "n classes"], threshold: float
+    student: Float[Tensor, "n classes"],
+    average: Float[Tensor, "n classes"],
+    threshold: Float[Tensor, " classes"] | float,
 ) -> Float[Tensor, ""]:
     """`mean_i 1(max softmax(a_i) ≥ threshold) · CE(s_i, argmax a_i)`, over all samples, in float32.
+
+    threshold: one for all, or one for each class that may be the label.
 
     >>> certain, unsure = torch.tensor([[9.0, 0.0]]), torch.tensor([[0.1, 0.0]])
     >>> round(float(consistency(torch.zeros(2, 2), torch.cat([certain, unsure]), 0.9)), 4)  # log 2 / 2
     0.3466
     """
     confidence, labels = average.detach().float().softmax(1).max(1)
+    least = threshold[labels] if isinstance(threshold, Tensor) else threshold
     losses = nn.functional.cross_entropy(student.float(), labels, reduction="none")
-    return (losses * (confidence >= threshold)).mean()
+    return (losses * (confidence >= least)).mean()
+
+
+def class_thresholds(certain: Int[Tensor, " n"], classes: int, threshold: float) -> Float[Tensor, " classes"]:
+    """`T_c = τ · β_c / (2 − β_c)` with `β_c = σ_c / max(max_k σ_k, u)` (FlexMatch, eq. 5–11).
+
+    certain: of each sample its class when the average was last certain of it, −1 where it never was, −2 where the
+    sample does not count. σ_c counts the samples of class c, u those of −1.
+
+    >>> class_thresholds(torch.tensor([0, 0, 1, -1, -2]), 2, 0.9)
+    tensor([0.9000, 0.3000])
+    """
+    counts = torch.zeros(classes + 2, device=certain.device)
+    counts.index_add_(0, certain - ELSEWHERE, torch.ones_like(certain, dtype=counts.dtype))
+    share = counts[2:] / counts[1:].max()
+    return threshold * share / (2 - share)

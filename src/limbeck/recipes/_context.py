@@ -75,7 +75,7 @@ def open_context(plan: Plan, folder: Path, console: Console) -> Context:
     source_data, target_data = plan.make("source"), plan.make("target")
     raw = source_data.load(), target_data.load()
     source, target, preprocessing, task = prepare(
-        *raw, source_data.preprocessing(), plan.make("split"), plan.value("classes")
+        *raw, source_data.preprocessing(), plan.make("split"), plan.value("classes"), plan.value("match")
     )
     target.on_open = lambda opening: _append(folder / "openings.jsonl", opening)
     prints = {str(domain.role): _fingerprint(domain, read) for domain, read in zip((source, target), raw, strict=True)}

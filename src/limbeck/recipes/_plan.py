@@ -95,7 +95,8 @@ class Recipe:
     """The keys of a recipe file.
 
     `teacher: …` is short for `teachers: {teacher: …}`. augmentation: what is done to the inputs
-    in training, one after another, in every row and teacher that does not say otherwise. export:
+    in training, one after another, in every row and teacher that does not say otherwise. match:
+    whether the source's images are moved to where the target's content lies. export:
     the formats in which the student of the chosen row leaves the run, after the evaluation.
     choices: what an earlier run decided by measurement (precision and the like), to be kept; a run
     writes its own here.
@@ -112,6 +113,7 @@ class Recipe:
     knowledge: KnowledgePlan = field(default_factory=KnowledgePlan)
     split: SplitSettings = field(default_factory=SplitSettings)
     classes: Literal["same", "shared", "source"] = "same"
+    match: Literal["none", "frame"] = "none"
     gap: GapPlan = field(default_factory=GapPlan)
     seeds: Annotated[int, Gt(0)] | Sequence[int] = 3
     baseline: str | None = None

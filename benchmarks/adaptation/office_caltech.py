@@ -28,6 +28,7 @@ from limbeck.methods.jda import Jda
 from limbeck.methods.jdot import Jdot
 from limbeck.methods.kliep import Kliep
 from limbeck.methods.kmm import Kmm
+from limbeck.methods.meda import Meda
 from limbeck.methods.subspace_alignment import SubspaceAlignment
 from limbeck.methods.tca import Tca
 from limbeck.methods.transport_map import TransportMap
@@ -45,6 +46,7 @@ METHODS: dict[str, Callable[[], Method]] = {
     "kliep": Kliep,
     "kmm": Kmm,
     "jda": Jda,
+    "meda": Meda,
 }
 
 

@@ -36,7 +36,7 @@ def files() -> dict[str, Path]:
 
 
 def offers() -> list[dict[str, Any]]:
-    """Settings to try: none, a small part of what there is, a table, texts in one, a file of arrays, two parts, two tables."""
+    """Settings to try: none, a small part of what there is, a table, texts in one, arrays, two of such."""
     table, arrays = {"path": files()["csv"], "label": "label"}, {"path": files()["npz"]}
     composed = [{"parts": [Arrays(**arrays)] * 2}, {"rows": Csv(**table), "like": Csv(**table), "copies": 2}]
     return [{"limit": 60}, {}, table, {**table, "text": ["kind", "a"]}, arrays, *composed]

@@ -71,11 +71,11 @@ def test_groups_and_an_official_test_split_are_kept(folder: Path) -> None:
 def test_bad_input_is_named(folder: Path) -> None:
     pd.DataFrame({"z": [1]}).to_csv(folder / "strange.csv", index=False)
     whole, array = Csv(folder / "whole.csv", label="kind"), Arrays(np.zeros((3, 2)), name="scan")
-    with pytest.raises(UsageError, match="The 'copies' of lacking must be ≥ 1. Got 0."):
+    with pytest.raises(UsageError, match=r"The 'copies' of lacking must be ≥ 1\. Got 0\."):
         Lacking(whole, whole, copies=0)
     with pytest.raises(UsageError, match=r"The 'like' of lacking must be a table .* scan holds an array \[3, 2\]"):
         Lacking(whole, array).load()
     with pytest.raises(UsageError, match="The 'rows' of lacking must be a table"):
         Lacking(array, whole).load()
-    with pytest.raises(UsageError, match="share no column. They have: a, b, c, d; and: z."):
+    with pytest.raises(UsageError, match=r"share no column\. They have: a, b, c, d; and: z\."):
         Lacking(whole, Csv(folder / "strange.csv")).load()

@@ -77,7 +77,7 @@ def _table(raw: Raw, setting: str) -> pd.DataFrame:
 
 
 def _gaps(table: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
-    """Which of the table's columns each row of the other lacks, [m, columns]; `UsageError` where it has none of them."""
+    """Which of the table's columns each row of the other lacks, [m, columns]; `UsageError` where it has none."""
     if not any(name in other for name in table):
         ours, theirs = (", ".join(map(str, frame.columns)) for frame in (table, other))
         raise UsageError(f"The 'rows' and 'like' of lacking share no column. They have: {ours}; and: {theirs}.")

@@ -95,15 +95,23 @@ def folder() -> Path:
 
 
 def students(table: Path, half: int) -> Scores:
-    cleveland = {"csv": {"path": str(folder() / "cleveland.csv"), "label": "num > 0", "missing": MISSING}}
-    like = {"path": str(table), "name": table.stem, "where": {"half": "unlabelled"}, "drop": ["num"]}
-    lacking = {"lacking": {"rows": cleveland, "like": {"csv": {**like, "missing": MISSING}}, "copies": 6, "seed": half}}
     network = {"network": {"network": {"mlp": {"hidden": [64], "dropout": 0.5}}}}
     objectives = ["cross_entropy", {"kl": {"temperature": 2.0}}]
-    plain = run(f"{table.stem}_plain", table, half, {"source": cleveland, "rows": {"complete rows": "source_only"}})
+    plain = run(f"{table.stem}_plain", table, half, {"source": cleveland(), "rows": {"complete rows": "source_only"}})
     rows = {"gaps of target": "source_only", "distilled": {"distill": {"objectives": objectives}}}
-    gaps = run(f"{table.stem}_gaps", table, half, {"source": lacking, "teacher": network, "rows": rows})
+    gaps = run(f"{table.stem}_gaps", table, half, {"source": lacking(table, half), "teacher": network, "rows": rows})
     return {name: (plain | gaps)[name] for name in OURS}
+
+
+def cleveland() -> dict[str, Any]:
+    return {"csv": {"path": str(folder() / "cleveland.csv"), "label": "num > 0", "missing": MISSING}}
+
+
+def lacking(table: Path, seed: int) -> dict[str, Any]:
+    """The source with the gaps of the hospital's unlabelled half."""
+    like = {"path": str(table), "name": table.stem, "where": {"half": "unlabelled"}, "drop": ["num"]}
+    gaps = {"csv": {**like, "missing": MISSING}}
+    return {"lacking": {"rows": cleveland(), "like": gaps, "copies": 6, "seed": seed}}
 
 
 def run(name: str, table: Path, half: int, recipe: dict[str, Any]) -> Scores:

@@ -19,6 +19,7 @@ from house_tree import parts
 from limbeck.core import UsageError
 from limbeck.data import Data, Raw, SplitSettings, prepare, restore_preprocessing
 from limbeck.data.arrays import Arrays
+from limbeck.data.csv import Csv
 
 KINDS = {part.name: part.cls for part in parts() if part.room.base is Data}
 EACH = pytest.mark.parametrize("name", KINDS)
@@ -35,9 +36,10 @@ def files() -> dict[str, Path]:
 
 
 def offers() -> list[dict[str, Any]]:
-    """Settings to try: none, a small part of what there is, a table, texts in one, a file of arrays, two parts."""
+    """Settings to try: none, a small part of what there is, a table, texts in one, arrays, two of such."""
     table, arrays = {"path": files()["csv"], "label": "label"}, {"path": files()["npz"]}
-    return [{"limit": 60}, {}, table, {**table, "text": ["kind", "a"]}, arrays, {"parts": [Arrays(**arrays)] * 2}]
+    composed = [{"parts": [Arrays(**arrays)] * 2}, {"rows": Csv(**table), "like": Csv(**table), "copies": 2}]
+    return [{"limit": 60}, {}, table, {**table, "text": ["kind", "a"]}, arrays, *composed]
 
 
 @cache

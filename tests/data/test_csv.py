@@ -86,3 +86,15 @@ def test_hospitals_with_empty_columns_can_be_prepared(data_root: Path, hospital:
     assert source.shape == target.shape == (13,)
     assert target.inputs.isfinite().all() and target.inputs.abs().max() <= 5
     assert target.open("test", "test").float().mean().item() == pytest.approx(shares, abs=0.03)
+
+
+def test_an_official_test_split_and_values_that_stand_for_missing_ones(path: Path) -> None:
+    raw = Csv(path, label="sick > 0", test={"hospital": "kiel"}, missing={"age": 41, "note": "y"}).load()
+    assert raw.test.tolist() == [False, False, True, True, True] and "hospital" not in raw.inputs
+    assert raw.inputs["age"].isna().tolist() == [False, True, False, False, False]
+    assert raw.inputs["note"].isna().tolist() == [False, True, False, True, False]
+    assert Csv(path).load().test is None
+    with pytest.raises(UsageError, match=r"No row of .* has hospital = 'keil'. Did you mean 'kiel'"):
+        Csv(path, test={"hospital": "keil"}).load()
+    with pytest.raises(UsageError, match="The 'missing' of csv names the column 'aeg'"):
+        Csv(path, missing={"aeg": 0}).load()

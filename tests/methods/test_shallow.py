@@ -18,13 +18,14 @@ from limbeck.methods.jda import Jda
 from limbeck.methods.jdot import Jdot
 from limbeck.methods.kliep import Kliep
 from limbeck.methods.kmm import Kmm
+from limbeck.methods.meda import Meda
 from limbeck.methods.subspace_alignment import SubspaceAlignment
 from limbeck.methods.tca import Tca
 from limbeck.methods.transport_map import TransportMap
 from limbeck.networks import INPUTS, Observed
 from limbeck.training import predict
 
-ALL = [CoralMap, SubspaceAlignment, TransportMap, Jdot, Tca, Jda, Kliep, Kmm]
+ALL = [CoralMap, SubspaceAlignment, TransportMap, Jdot, Tca, Jda, Kliep, Kmm, Meda]
 EACH = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 TWO = Task("classification", ("a", "b"))
 
@@ -78,8 +79,8 @@ def test_it_helps_on_a_shifted_domain(kind: type[Shallow]) -> None:
     """Against the same linear model of the same rows, unadapted."""
     x, labels, y, truth = {Kliep: weighted_toy, Kmm: weighted_toy, Tca: moved_feature}.get(kind, shifted_toy)()
     plain = built(CoralMap(ridge=1e9, standardise="source", inverse_penalty=1.0), TWO, x.shape[1])
-    setting = {"components": 1} if kind is Tca else {}
-    adapted = built(kind(inverse_penalty=1.0, **setting), TWO, x.shape[1])
+    settings = {Tca: {"components": 1, "inverse_penalty": 1.0}, Meda: {"dimensions": 2}}
+    adapted = built(kind(**settings.get(kind, {"inverse_penalty": 1.0})), TWO, x.shape[1])
     accuracy = []
     for method in (plain, adapted):
         method.fit(*views(x, labels, y))
@@ -151,7 +152,7 @@ def test_it_works_on_a_layer_of_the_row_that_it_starts_from(kind: type[Shallow])
     method.build(student, CLASSES, student.spec((WIDTH,)), Spec(0))
     method.fit(*world.views().values())
     assert all(value.equal(before[name]) for name, value in student.state_dict().items())
-    assert method.evaluated.network.head.in_features <= 6
+    assert method.evaluated.network.scale.shape == (6,)
     assert predict(method.evaluated, world.domain("target").inputs).isfinite().all()
 
 

@@ -27,8 +27,10 @@ class Csv(Data):
     domains name their classes alike. task: auto takes text, truth values and at most 20 different
     whole numbers for classes, other numbers for values to regress. where: only rows whose column
     has that value, for domains that share a file; such a column is no feature, nor is the label.
-    group: rows with the same value there stay in one split (patients, sessions); no feature. drop:
-    columns not to use. name: of the domain, by default the value of `where` or the file's name.
+    group: rows with the same value there stay in one split (patients, sessions); no feature. test:
+    rows whose column has that value are the official test split; no feature. missing: a value of a
+    column that stands for a missing one, such as `{weight: 0}`. drop: columns not to use. name: of
+    the domain, by default the value of `where` or the file's name.
 
     >>> Csv("rooms.csv", label="price > 100", where={"town": "Bonn"}).name
     'Bonn'
@@ -42,6 +44,8 @@ class Csv(Data):
         task: Literal["auto", "classification", "regression"] = "auto",
         where: dict[str, str | float] | None = None,
         group: str | None = None,
+        test: dict[str, str | float] | None = None,
+        missing: dict[str, str | float] | None = None,
         drop: list[str] | None = None,
         name: str | None = None,
     ):
@@ -51,13 +55,15 @@ class Csv(Data):
         self.task: Literal["auto", "classification", "regression"] = task
         self.where = dict(where or {})
         self.group = group
+        self.test = dict(test or {})
+        self.missing = dict(missing or {})
         self.drop = list(drop or ())
         values = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.where.values())
         self.name = name or values or self.path.name.partition(".")[0]
 
     def load(self) -> Raw:
-        frame = self._chosen_rows(read_table(self.path))
-        unused = [*self.where, *(self._known(frame, column, "drop") for column in self.drop)]
+        frame = self._emptied(self._chosen_rows(read_table(self.path)))
+        unused = [*self.where, *self.test, *(self._known(frame, column, "drop") for column in self.drop)]
         labels: Labels | None = None
         if self.label is not None:
             column, labels = self._labels(frame, self.label)
@@ -70,9 +76,10 @@ class Csv(Data):
         inputs = frame.drop(columns=list(dict.fromkeys(unused)))
         if not inputs.shape[1]:
             raise UsageError(f"No column of {self.path} is left as a feature beside {', '.join(map(repr, unused))}.")
+        test = self._test_rows(frame)
         if labels is None:
-            return Raw(self.name, inputs, None, "classification", groups=groups, notes=notes)
-        return Raw(self.name, inputs, labels.values, labels.kind, labels.classes, groups, notes=notes)
+            return Raw(self.name, inputs, None, "classification", groups=groups, test=test, notes=notes)
+        return Raw(self.name, inputs, labels.values, labels.kind, labels.classes, groups, test, notes)
 
     def preprocessing(self) -> Preprocessing:
         return TablePreprocessing()
@@ -85,15 +92,30 @@ class Csv(Data):
 
     def _chosen_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
         for column, value in self.where.items():
-            values = as_text(frame[self._known(frame, column, "where")])
-            wanted = as_text(pd.Series([value])).iloc[0]
-            rows = (values == wanted).to_numpy()
-            if not rows.any():
-                known = sorted(set(values.dropna()))
-                hint = did_you_mean(wanted, known[:20])
-                raise UsageError(f"No row of {self.path} has {column} = {wanted!r}. {hint}")
-            frame = frame[rows].reset_index(drop=True)
+            frame = frame[self._rows(frame, column, value, "where")].reset_index(drop=True)
         return frame
+
+    def _emptied(self, frame: pd.DataFrame) -> pd.DataFrame:
+        for column, value in self.missing.items():
+            values = frame[self._known(frame, column, "missing")]
+            frame = frame.assign(**{column: values.mask(as_text(values) == _text(value))})
+        return frame
+
+    def _test_rows(self, frame: pd.DataFrame) -> np.ndarray | None:
+        """The rows of the official test split, which have all the values; None where there is no such split."""
+        if not self.test:
+            return None
+        return np.logical_and.reduce([self._rows(frame, *item, "test") for item in self.test.items()])
+
+    def _rows(self, frame: pd.DataFrame, column: str, value: str | float, setting: str) -> np.ndarray:
+        """A mask of the rows that have a value; `UsageError` where none has it."""
+        values = as_text(frame[self._known(frame, column, setting)])
+        rows = (values == _text(value)).to_numpy()
+        if not rows.any():
+            known = sorted(set(values.dropna()))
+            hint = did_you_mean(_text(value), known[:20])
+            raise UsageError(f"No row of {self.path} has {column} = {_text(value)!r}. {hint}")
+        return rows
 
     def _labels(self, frame: pd.DataFrame, label: str) -> tuple[str, Labels]:
         """The label's column, and the labels."""
@@ -111,6 +133,10 @@ class Csv(Data):
         renamed = read_labels(named, "classification", f"label {label!r} in {self.path}", self.mapping)
         classes = dict.fromkeys(self.mapping.get(name, name) for name in threshold.classes)
         return column, Labels(renamed.values, "classification", tuple(classes))
+
+
+def _text(value: str | float) -> str:
+    return str(as_text(pd.Series([value])).iloc[0])
 
 
 def _groups(values: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:

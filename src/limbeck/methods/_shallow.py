@@ -80,6 +80,10 @@ class Shallow(Method):
         """The width of the map, None where the target's rows stay as they are."""
         return None
 
+    def head(self, width: int, outputs: int) -> nn.Module:
+        """What reads mapped rows of this width."""
+        return nn.Linear(width, outputs)
+
     def requires(self) -> frozenset[str]:
         return self.needs if self.layer == INPUTS else self.needs | {"start"}
 
@@ -91,7 +95,9 @@ class Shallow(Method):
         student.requires_grad_(False).eval()
         width = prod(spec.layers[self.layer])
         body = None if self.layer == INPUTS else student
-        self.adapted = Observed(_Adapted(body, self.layer, width, self.kept(width), task.outputs))
+        kept = self.kept(width)
+        head = self.head(width if kept is None else kept, task.outputs)
+        self.adapted = Observed(_Adapted(body, self.layer, width, kept, head))
 
     def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         return {}
@@ -116,15 +122,22 @@ class Shallow(Method):
             raise UsageError(f"{self.name} needs at least two target samples to adapt to. Got {len(y)}.")
         near = _scale(x)
         far = _scale(y) if self.standardise == "each" else near
-        found = self.adapt((x - near[0]) / near[1], labels, (y - far[0]) / far[1])
+        y = (y - far[0]) / far[1]
+        found = self.adapt((x - near[0]) / near[1], labels, y)
         network.centre.copy_(far[0])
         network.scale.copy_(far[1])
         if found.map is not None:
             assert isinstance(network.map, nn.Linear)
             network.map.weight.copy_(found.map)
+            y = y @ found.map.T
+        self.learn(network.head, found, y)
+
+    def learn(self, head: nn.Module, found: Adapted, y: Float[Tensor, "m k"]) -> None:
+        """Write into the head what it says of mapped rows; y: those of the target."""
+        assert isinstance(head, nn.Linear)
         model = self.linear(found.points, found.labels, found.weights)
-        network.head.weight.copy_(model.weight)
-        network.head.bias.copy_(model.bias)
+        head.weight.copy_(model.weight)
+        head.bias.copy_(model.bias)
 
     def linear(self, points: Float[Tensor, "n k"], labels: Tensor, weights: Tensor | None = None) -> Linear:
         """The logistic regression, or for values the ridge regression, of weighted points."""
@@ -170,14 +183,14 @@ UNSEEN = -1e4
 class _Adapted(nn.Module):
     """Rows → scaled → mapped → scores; each size is known before anything is fitted."""
 
-    def __init__(self, body: Observed | None, layer: str, width: int, kept: int | None, outputs: int):
+    def __init__(self, body: Observed | None, layer: str, width: int, kept: int | None, head: nn.Module):
         super().__init__()
         self.body = body
         self.layer = layer
         self.register_buffer("centre", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
         self.map = nn.Identity() if kept is None else nn.Linear(width, kept, bias=False)
-        self.head = nn.Linear(width if kept is None else kept, outputs)
+        self.head = head
 
     centre: Tensor
     scale: Tensor

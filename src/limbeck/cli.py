@@ -97,7 +97,11 @@ def check(recipe: Recipe, overrides: Overrides = None) -> None:
     plans = load_plans(recipe, overrides or [])
     for plan in plans:
         cell = "" if plan.cell is None else f", {plan.cell}"
-        print(f"{plan.name}{cell}: {len(plan.rows)} rows × {len(plan.seeds)} seeds, no errors")
+        print(f"{plan.name}{cell}: {len(plan.names('rows'))} rows × {len(plan.seeds)} seeds, no errors")
+        if plan.open_row is not None:
+            print(
+                f"  the method of {plan.open_row} is chosen by a contest of about {plan.make('auto').budget:g} minutes"
+            )
         for foreign in plan.foreign():
             print(f"  runs code of yours: {foreign}")
 

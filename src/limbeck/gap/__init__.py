@@ -15,7 +15,7 @@ from limbeck.gap.judgement import (
 from limbeck.gap.labels import label_shift
 from limbeck.gap.ranking import Rating, Standing, rank_candidates, subsampled
 from limbeck.gap.settings import GapSettings
-from limbeck.gap.summary import gap_summary
+from limbeck.gap.summary import gap_summary, simes
 from limbeck.gap.transferability import SCORES, Candidate, Score, rate
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "measure_distances",
     "rank_candidates",
     "rate",
+    "simes",
     "subsampled",
     "wilson",
 ]

@@ -14,10 +14,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
+from limbeck.methods._evidence import Candidates, Evidence
 from limbeck.methods._method import Method, Stream, Update
 from limbeck.networks import INPUTS, Observed
 
 __all__ = ["Adapted", "Linear", "Shallow", "squared_distances", "transport_plan"]
+
+WIDEST = 500
+"""Features of which covariances are still quick to decompose."""
 
 BATCH = 1024
 """So many samples go through the starting network at once."""
@@ -75,6 +79,15 @@ class Shallow(Method):
     @abstractmethod
     def adapt(self, x: Float[Tensor, "n d"], labels: Tensor, y: Float[Tensor, "m d"]) -> Adapted:
         """From standardised rows of the source, their labels and rows of the target, in float64."""
+
+    @classmethod
+    def offered(cls, evidence: Evidence) -> Candidates:
+        """This method as a candidate, where rows of numbers differ, and there are few enough of them."""
+        rows = evidence.kind in ("table", "vectors") and len(evidence.shape) == 1 and evidence.shape[0] <= WIDEST
+        if evidence.source_free or not (rows and evidence.apart):
+            return {}
+        name = cls.__module__.rpartition(".")[2]
+        return {name: {name: {}}}
 
     def kept(self, width: int) -> int | None:
         """The width of the map, None where the target's rows stay as they are."""

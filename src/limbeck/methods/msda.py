@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
-from limbeck.methods import Method, Stream, Update
+from limbeck.methods import Candidates, Evidence, Method, Stream, Update
 from limbeck.networks import Observed
 from limbeck.networks.denoising import Denoising
 
@@ -59,6 +59,13 @@ class Msda(Method):
             raise bad_value("inverse_penalty", "msda", "> 0", inverse_penalty)
         self.corruption = corruption
         self.inverse_penalty = inverse_penalty
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """For words, with the network that it solves for in the place of the recipe's student."""
+        if evidence.kind != "text" or evidence.source_free or not evidence.apart:
+            return {}
+        return {"msda": {"msda": {}, "student": "denoising"}}
 
     def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
         super().build(student, task, spec, knowledge)

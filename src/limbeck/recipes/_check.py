@@ -93,7 +93,7 @@ def _check_training(node: ObjectNode, faults: Faults) -> None:
 def _check_start(plan: Plan, name: str, row: Row | None, faults: Faults) -> None:
     path, settings = f"rows.{name}", plan.rows[name].settings
     start, rows = _made(settings["start"], faults), plan.names("rows")
-    earlier = rows[: rows.index(name)]
+    earlier = [row for row in rows[: rows.index(name)] if row != plan.open_row]
     if start is None:
         if row is not None and "start" in row.method.requires():
             hint = did_you_mean("", [*earlier, *plan.teachers])
@@ -160,6 +160,8 @@ def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults
     names = plan.names("rows")
     if names and plan.baseline not in names:
         faults.add("baseline", f"There is no row {plan.baseline!r}. {did_you_mean(plan.baseline, names)}")
+    if plan.baseline and plan.baseline in (plan.open_row, plan.decided):
+        faults.add("baseline", f"The row {plan.baseline!r} is still to be chosen: name another as 'baseline'.")
     baseline = rows.get(plan.baseline)
     if baseline is not None and "target_labels" in baseline.method.requires():
         faults.add(

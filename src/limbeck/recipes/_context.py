@@ -25,8 +25,11 @@ __all__ = ["Context", "check_same_data", "open_context", "remember"]
 
 @dataclass
 class Context:
-    """One run at work. prints: what changes with the data. readers: knowledge by
-    teacher, seed, domain and views."""
+    """One run at work.
+
+    prints: what changes with the data. readers: knowledge by teacher, seed, domain and views. students: the folder
+    in the run's for the rows that are trained.
+    """
 
     plan: Plan
     folder: Path
@@ -37,6 +40,7 @@ class Context:
     task: Task
     prints: dict[str, str]
     readers: dict[tuple[str, int, str, str], Reader] = field(default_factory=dict)
+    students: str = "students"
 
     @property
     def frame(self) -> Frame:
@@ -53,16 +57,28 @@ class Context:
             **more,
         }
 
+    def known(self, key: str) -> Any:
+        """A choice that stands in the run's recipe; None where it is not made yet."""
+        return (self._resolved().get("choices") or {}).get(key)
+
+    def keep(self, key: str, choice: Any) -> None:
+        """Write a choice into the run's recipe."""
+        resolved = self._resolved()
+        choices = {**(resolved.get("choices") or {}), key: choice}
+        write_text(self.folder / "recipe.yaml", write_yaml({**resolved, "choices": choices}))
+
+    def _resolved(self) -> dict[str, Any]:
+        path = self.folder / "recipe.yaml"
+        return dict(read_yaml(path.read_text(encoding="utf-8"), str(path)))
+
     def choose(self, key: str, measured: Callable[[], Any]) -> Any:
         """A choice by measurement, made once a run: the recipe's own, or `measured()`, which then stands in it."""
-        path = self.folder / "recipe.yaml"
-        resolved = read_yaml(path.read_text(encoding="utf-8"), str(path))
-        choices = resolved.get("choices") or {}
-        if key not in choices:
-            choices[key] = measured()
-            self.console.say(f"measured {key}: {_in_words(choices[key])}")
-            write_text(path, write_yaml({**resolved, "choices": choices}))
-        return choices[key]
+        choice = self.known(key)
+        if choice is None:
+            choice = measured()
+            self.console.say(f"measured {key}: {_in_words(choice)}")
+            self.keep(key, choice)
+        return choice
 
 
 def _in_words(choice: Mapping[str, Any]) -> str:

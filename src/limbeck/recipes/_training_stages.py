@@ -43,6 +43,7 @@ __all__ = [
     "student_folder",
     "student_stage",
     "teacher_stage",
+    "train_student",
     "validator_of",
 ]
 
@@ -147,19 +148,20 @@ def student_stage(context: Context) -> None:
     with context.console.progress("students", len(waiting)) as show:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
-            done = _train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
+            done = train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
             context.console.say(_said(name, seed, done, time.monotonic() - start))
 
 
 def student_folder(context: Context, name: str, seed: int) -> Path:
-    return context.folder / "students" / name / str(seed)
+    return context.folder / context.students / name / str(seed)
 
 
 def _is_done(context: Context, name: str, seed: int) -> bool:
     return (student_folder(context, name, seed) / "predictions.npz").exists()
 
 
-def _train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+def train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+    """Train a row, or read what was trained; its `done.json`."""
     plan = context.plan
     row: Row = plan.rows[name].make()
     stores = readers_of(context, name, seed)

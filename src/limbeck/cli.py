@@ -269,6 +269,8 @@ def _print_run(folder: Path) -> None:
         results = read_json(folder / "results.json")
         print_table(results_table(results))
         print(results["verdict"])
+        if "choice" in results:
+            print(results["choice"]["why"])
     else:
         print(f"{folder}: not evaluated yet")
     if (folder / "report.html").exists():

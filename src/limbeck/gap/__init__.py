@@ -17,6 +17,7 @@ from limbeck.gap.ranking import Rating, Standing, rank_candidates, subsampled
 from limbeck.gap.settings import GapSettings
 from limbeck.gap.summary import gap_summary, simes
 from limbeck.gap.transferability import SCORES, Candidate, Score, rate
+from limbeck.gap.weights import density_ratio, source_shares
 
 __all__ = [
     "SCORES",
@@ -30,6 +31,7 @@ __all__ = [
     "Unlabelled",
     "cross_validated",
     "dataset_distance",
+    "density_ratio",
     "domain_separation",
     "feature_shift",
     "gap_summary",
@@ -39,6 +41,7 @@ __all__ = [
     "rank_candidates",
     "rate",
     "simes",
+    "source_shares",
     "subsampled",
     "wilson",
 ]

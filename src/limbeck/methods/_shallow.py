@@ -122,8 +122,8 @@ class Shallow(Method):
         """Scale both domains' training rows, adapt them, and solve for the model."""
         network = self.adapted.network
         assert isinstance(network, _Adapted)
-        labels = source.labels("train")
-        x = _rows(network, source, source.splits["train"])
+        rows, labels = source.training()
+        x = _rows(network, source, rows)
         y = _rows(network, target, torch.cat([target.splits["labelled"], target.splits["train"]]))
         if len(y) < 2:
             raise UsageError(f"{self.name} needs at least two target samples to adapt to. Got {len(y)}.")

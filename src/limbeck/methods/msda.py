@@ -83,7 +83,8 @@ class Msda(Method):
     @torch.no_grad()
     def fit(self, source: DomainView, target: DomainView) -> None:
         """Solve for the layers on both domains' training inputs, then for the head on the source's labels."""
-        labelled = source.inputs[source.splits["train"]].flatten(1)
+        known, labels = source.training()
+        labelled = source.inputs[known].flatten(1)
         rows = torch.cat([target.splits["labelled"], target.splits["train"]])
         seen = [hidden := torch.cat([labelled, target.inputs[rows].flatten(1)])]
         for layer in self.network.body:
@@ -92,7 +93,7 @@ class Msda(Method):
             layer.weight.copy_(weight[:, :-1])
             layer.bias.copy_(weight[:, -1])
             seen.append(hidden := layer(hidden).tanh())
-        self._fit_head(torch.cat(seen, dim=1)[: len(labelled)], source.labels("train"))
+        self._fit_head(torch.cat(seen, dim=1)[: len(labelled)], labels)
 
     def _fit_head(self, inputs: Tensor, labels: Tensor) -> None:
         from sklearn.linear_model import LogisticRegression, Ridge

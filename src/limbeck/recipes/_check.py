@@ -40,6 +40,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
     teachers = {name: _made(node, faults) for name, node in plan.teachers.items()}
     rows = {name: _made(node, faults) for name, node in plan.rows.items()}
     for name, teacher in teachers.items():
+        _check_members(plan, name, teacher, teachers, faults)
         _check_training(plan.teachers[name], faults)
         if teacher is not None and teacher.method is not None:
             _check_own_method(f"teachers.{name}", teacher.method, faults)
@@ -77,6 +78,18 @@ def _check_names(plan: Plan, faults: Faults) -> None:
             faults.append(str(error))
     for name in sorted(plan.rows.keys() & plan.teachers.keys()):
         faults.add(f"rows.{name}", "A row and a teacher cannot have the same name.")
+
+
+def _check_members(
+    plan: Plan, name: str, teacher: TeacherPlan | None, teachers: Mapping[str, TeacherPlan | None], faults: Faults
+) -> None:
+    """Who is consulted is another teacher, which consults nobody."""
+    for member in teacher.teacher.consults() if teacher is not None else ():
+        other = teachers.get(member)
+        if member not in plan.names("teachers"):
+            faults.add(f"teachers.{name}", f"There is no teacher {member!r}. {did_you_mean(member, teachers)}")
+        elif other is not None and other.teacher.consults():
+            faults.add(f"teachers.{name}", f"The teacher {member!r} consults others itself: name those.")
 
 
 def _check_own_method(path: str, method: Method, faults: Faults) -> None:

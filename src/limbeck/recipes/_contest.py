@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from limbeck.core import RunError, Spec, UsageError
@@ -34,17 +33,20 @@ __all__ = ["contest_stage", "recall_choice"]
 FOLDER = "contest"
 """In the run's folder, where the candidates are trained."""
 
-SHARE = 0.5
-"""Of the recipe's epochs, a candidate is trained for at most so many."""
-
 PASSES = 2.5
 """A candidate takes about so many times as long as the baseline."""
 
 SCORED = 2000
 """At most so many samples of each selection split are scored."""
 
-SCORES = ("information_maximisation", "soft_neighbourhood_density", "class_ami", "mixval", "reverse_validation")
-"""The label-free validators by whose mean rank candidates of different methods are compared."""
+SCORES = ("information_maximisation", "bnm", "class_ami", "reverse_validation")
+"""The label-free validators by whose mean rank candidates are compared: what other methods' answers can be compared by.
+
+Two that stand well among the checkpoints of one training do not: soft neighbourhood density and MixVal prefer a
+student that is sure of nothing to one that has learnt something.
+"""
+
+READ = (*SCORES, ON_SOURCE)
 
 
 def contest_stage(context: Context) -> None:
@@ -75,6 +77,7 @@ class _Contest:
         self.settings: AutoPlan = context.plan.make("auto")
         self.evidence = _evidence(context, self.settings)
         self.left: dict[str, str] = {}
+        self.epochs = 0
         self.rows = {self.plan.baseline: self.plan.rows[self.plan.baseline], **self._candidates()}
 
     def held(self) -> dict[str, Any]:
@@ -82,15 +85,24 @@ class _Contest:
         if len(self.rows) > 1:
             self._train()
         scores = {name: self._scores(name) for name in self.rows} if len(self.rows) > 1 else {}
-        ranks = self._ranked(scores)
+        by, ranks = self._validators(scores), self._ranked(scores)
         winner = max(ranks, key=ranks.__getitem__) if ranks else self.plan.baseline
         found = [
-            {"name": name, "score": round(ranks[name], 4), "seconds": self._done(name)["seconds"], **scores[name]}
+            {"name": name, "score": round(ranks[name], 4), "scores": scores[name]}
             for name in sorted(ranks, key=lambda name: -ranks[name])
         ]
-        choice = {"winner": winner, "by": list(self._validators(scores)), "candidates": found, "left_out": self.left}
+        choice = {
+            "winner": winner,
+            "baseline": self.plan.baseline,
+            "by": by,
+            "epochs": self.epochs,
+            "minutes": round(sum(self._done(name)["seconds"] for name in ranks) / 60, 2),
+            "candidates": found,
+            "left_out": self.left,
+        }
         row = None if winner == self.plan.baseline else self.offered[winner] | {"title": f"auto: {winner}"}
-        return {"row": row, "why": explained(self.evidence, self.context, choice), **choice}
+        names = (self.context.source.name, self.context.target.name)
+        return {"row": row, "why": explained(self.evidence, names, choice), **choice}
 
     def _candidates(self) -> dict[str, ObjectNode]:
         """What the methods offer for these data, without what cannot be carried out."""
@@ -120,8 +132,9 @@ class _Contest:
         return self.plan.trial(shortened, self.seed)
 
     def _train(self) -> None:
-        epochs = self.context.choose(FOLDER, self._measured)["epochs"]
-        self.context = replace(self.context, plan=self._trial(self.rows, epochs=epochs, compile=False), students=FOLDER)
+        self.epochs = self.context.choose(FOLDER, self._measured)["epochs"]
+        plan = self._trial(self.rows, epochs=self.epochs, compile=False)
+        self.context = replace(self.context, plan=plan, students=FOLDER)
         spent = 0.0
         with self.context.console.progress("contest", len(self.rows)) as show:
             for number, name in enumerate(self.rows):
@@ -143,15 +156,15 @@ class _Contest:
         seconds = train_student(context, name, self.seed, lambda share: None)["seconds"]
         trained = sum(not node.make().method.closed_form for node in self.rows.values())
         fitting = int(60 * self.settings.budget / (trained * PASSES * max(seconds, 1e-3)))
-        most = int(np.ceil(SHARE * self.plan.make("training").epochs))
-        return {"epochs": max(1, min(most, fitting)), "epoch_seconds": seconds}
+        epochs = self.plan.make("training").epochs
+        return {"epochs": max(1, min(epochs, fitting)), "epoch_seconds": seconds}
 
     def _done(self, name: str) -> dict[str, Any]:
         return read_json(student_folder(self.context, name, self.seed) / "done.json")
 
     def _scores(self, name: str) -> dict[str, float]:
         seen = self._observed(name)
-        return {validator: validate(validator, seen) for validator in applicable(seen)}
+        return {validator: validate(validator, seen) for validator in applicable(seen) if validator in READ}
 
     def _observed(self, name: str) -> Observations:
         """What the validators see of a candidate: its answers and features on the selection splits."""
@@ -168,19 +181,15 @@ class _Contest:
             predict(student, target),
             context.task,
             target_features=represent(student, target).flatten(1).float(),
-            target_inputs=target,
-            predict=lambda inputs: predict(student, inputs),
         )
         if self.evidence.source_free:
             return seen
         source, view = context.source.split_inputs("selection", SCORED), context.source.view()
-        train = context.source.split_inputs("train", SCORED)
         return replace(
             seen,
             source_logits=predict(student, source),
             source_labels=view.labels("selection")[:SCORED],
             source_features=represent(student, source).flatten(1).float(),
-            source_train_features=represent(student, train).flatten(1).float(),
         )
 
     def _validators(self, scores: Mapping[str, Mapping[str, float]]) -> list[str]:

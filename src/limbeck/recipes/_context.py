@@ -18,6 +18,7 @@ from limbeck.knowledge import Reader
 from limbeck.recipes._console import Console
 from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
+from limbeck.recipes._weighting import weigh
 from limbeck.recipes._yaml import read_yaml, write_yaml
 
 __all__ = ["Context", "check_same_data", "open_context", "remember"]
@@ -45,7 +46,7 @@ class Context:
     @property
     def frame(self) -> Frame:
         """What networks are built for."""
-        return Frame(self.source.shape, self.task)
+        return Frame(self.source.shape, self.task, self.source.shares)
 
     def about(self, knowledge: Spec | None = None, **more: Any) -> dict[str, Any]:
         """What a weights file of this run says of itself, enough to use it elsewhere."""
@@ -93,6 +94,7 @@ def open_context(plan: Plan, folder: Path, console: Console) -> Context:
     source, target, preprocessing, task = prepare(
         *raw, source_data.preprocessing(), plan.make("split"), plan.value("classes")
     )
+    weigh(source, target, plan.value("weighting"), any(node.make().teacher.by_gap() for node in plan.teachers.values()))
     target.on_open = lambda opening: _append(folder / "openings.jsonl", opening)
     prints = {str(domain.role): _fingerprint(domain, read) for domain, read in zip((source, target), raw, strict=True)}
     return Context(plan, folder, console, source, target, preprocessing, task, prints)
@@ -132,7 +134,7 @@ def remember(context: Context) -> None:
         {
             "task": context.task.state(),
             "shape": list(source.shape),
-            "source": _summary(source),
+            "source": {**_summary(source), "shares": source.shares},
             "target": {
                 **_summary(target),
                 "labelled_per_class": context.plan.make("split").labelled,

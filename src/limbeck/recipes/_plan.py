@@ -20,6 +20,7 @@ from limbeck.methods import Method
 from limbeck.objectives import Objective
 from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
 from limbeck.recipes._schema import Faults, parse
+from limbeck.recipes._weighting import Weighting
 from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
@@ -77,11 +78,13 @@ class KnowledgePlan:
 class TeacherPlan:
     """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`.
 
-    augmentation: of what it learns from, the recipe's where it does not say, [] for none.
+    source: the one of several sources that it learns from alone. augmentation: of what it learns from, the
+    recipe's where it does not say, [] for none.
     """
 
     teacher: Annotated[Teacher, Inline()]
     method: Method | None = None
+    source: str | None = None
     title: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
@@ -122,7 +125,10 @@ class Recipe:
 
     `teacher: …` is short for `teachers: {teacher: …}`. rows: where there are none, a student of the
     source alone and one whose method is chosen, `auto: auto`. augmentation: what is done to the inputs
-    in training, one after another, in every row and teacher that does not say otherwise. choices:
+    in training, one after another, in every row and teacher that does not say otherwise. weighting:
+    how often the source's samples are drawn: all alike ("equal"), each of several sources by its
+    share in the mixture that is most like the target ("domain"), or each sample by how likely it is
+    there ("sample"). choices:
     what an earlier run decided by measurement (precision and the like), to be kept; a run writes
     its own here.
     """
@@ -137,6 +143,7 @@ class Recipe:
     augmentation: Sequence[Augmentation] = ()
     knowledge: KnowledgePlan = field(default_factory=KnowledgePlan)
     split: SplitSettings = field(default_factory=SplitSettings)
+    weighting: Weighting = "equal"
     classes: Literal["same", "shared", "source"] = "same"
     gap: GapPlan = field(default_factory=GapPlan)
     auto: AutoPlan = field(default_factory=AutoPlan)

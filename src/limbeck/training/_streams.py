@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from limbeck.augmentations import Views
-from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator
+from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator, resampled
 from limbeck.knowledge import Reader
 
 __all__ = ["Reading", "Samples", "StreamOrder", "streams_of"]
@@ -30,18 +31,20 @@ class StreamOrder:
     """Endless shuffled passes over n samples, cut into batches of equal size.
 
     Every pass is a permutation of its own; a batch may reach over the end of one into the next,
-    so that no sample is left out and every batch is full.
+    so that no sample is left out and every batch is full. weights: [n], how often each is in a pass, on average over
+    the passes; a pass has n samples all the same.
 
     >>> order = StreamOrder(5, 2, seed=0, name="source")
     >>> sorted(int(i) for step in range(5) for i in order.batch(step)) == sorted(list(range(5)) * 2)
     True
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int, name: str):
+    def __init__(self, n: int, batch_size: int, seed: int, name: str, weights: Tensor | None = None):
         self.n = n
         self.batch_size = min(batch_size, n)
         self.seed = seed
         self.name = name
+        self.weights = None if weights is None else weights.double().numpy()
         self._passes: dict[int, Tensor] = {}
 
     def batch(self, step: int) -> Tensor:
@@ -58,7 +61,9 @@ class StreamOrder:
     def _permutation(self, number: int) -> Tensor:
         order = self._passes.get(number)
         if order is None:  # two passes are kept: a batch may need both, and workers may be a pass ahead
-            order = torch.from_numpy(generator(self.seed, "order", self.name, number).permutation(self.n))
+            random = generator(self.seed, "order", self.name, number)
+            drawn = np.arange(self.n) if self.weights is None else resampled(self.weights, random)
+            order = torch.from_numpy(random.permutation(drawn))
             self._passes = {p: kept for p, kept in self._passes.items() if abs(p - number) == 1} | {number: order}
         return order
 
@@ -117,7 +122,8 @@ def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading:
                 f"The 'batch_size' of training must be at most {len(rows)}, the training samples of {view.name}. "
                 f"Got {batch_size}."
             )
-        order = StreamOrder(len(rows), batch_size, reading.seed, name)
+        weights = view.weights[rows] if name == "source" and view.weights is not None else None
+        order = StreamOrder(len(rows), batch_size, reading.seed, name, weights)
         streams[name] = samples = Samples(inputs[domain], rows, labels, order)
         samples.store, samples.views = reading.stores.get(domain), reading.views.get(name)
     return streams

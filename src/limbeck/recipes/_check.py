@@ -176,6 +176,8 @@ def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults
     if plan.baseline and plan.baseline in (plan.open_row, plan.decided):
         faults.add("baseline", f"The row {plan.baseline!r} is still to be chosen: name another as 'baseline'.")
     baseline = rows.get(plan.baseline)
+    if plan.open_row is not None and baseline is not None and baseline.start in names:
+        faults.add("baseline", f"A contest trains the baseline by itself, and {plan.baseline!r} has a 'start'.")
     if baseline is not None and "target_labels" in baseline.method.requires():
         faults.add(
             "baseline",

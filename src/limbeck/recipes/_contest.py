@@ -200,10 +200,12 @@ class _Contest:
         return [name for name in SCORES if name in common]
 
     def _ranked(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-        """The mean rank of each candidate, in [0, 1]; higher is better, and the first of equals wins."""
+        """The mean rank of each candidate, in [0, 1], or the score of the one validator; the first of the best wins."""
         if not scores:
             return {}
         table = {by: [scores[name][by] for name in scores] for by in self._validators(scores)}
+        if len(table) == 1:
+            return dict(zip(scores, *table.values(), strict=True))
         return dict(zip(scores, combined(table).tolist(), strict=True))
 
 

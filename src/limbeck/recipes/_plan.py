@@ -195,7 +195,8 @@ class Plan:
     @property
     def open_row(self) -> str | None:
         """The name of the row whose method is still to be chosen."""
-        return next((name for name, row in self._nodes("rows").items() if isinstance(row, ValueNode)), None)
+        nodes = self._nodes("rows").items()
+        return next((name for name, row in nodes if isinstance(row, ValueNode) and row.value == OPEN), None)
 
     def decide(self, row: Mapping[str, Any] | None) -> Plan:
         """This plan with the chosen row in the place of the open one, or without it where there is None."""

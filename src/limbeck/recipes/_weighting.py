@@ -29,6 +29,8 @@ def weigh(source: Domain, target: Domain, by: Weighting, shared: bool) -> None:
         )
     if by == "equal" and not shared:
         return
+    if source.mapped or target.mapped:
+        raise UsageError("Weights look at all inputs at once: set 'held' of the data to memory, or no weights.")
     train = source.splits["train"]
     near = _flat(source, train)
     far = _flat(target, np.concatenate([target.splits["labelled"], target.splits["train"]]))

@@ -21,7 +21,9 @@ def weigh(source: Domain, target: Domain, by: Weighting, shared: bool) -> None:
 
     shared: the shares of several sources are wanted whatever the weights are.
     """
-    names = source.sources
+    train = source.splits["train"]
+    origins = np.full(len(train), source.name) if source.origins is None else source.origins[train]
+    names = list(dict.fromkeys(origins.tolist()))  # of the sources that have a sample to train with
     if (by == "domain" or shared) and len(names) < 2:
         raise UsageError(
             f"Sources are weighted by domain where there are several, and {source.name} is one: read them by several, "
@@ -31,10 +33,9 @@ def weigh(source: Domain, target: Domain, by: Weighting, shared: bool) -> None:
         return
     if source.mapped or target.mapped:
         raise UsageError("Weights look at all inputs at once: set 'held' of the data to memory, or no weights.")
-    train = source.splits["train"]
     near = _flat(source, train)
     far = _flat(target, np.concatenate([target.splits["labelled"], target.splits["train"]]))
-    places = np.zeros(len(train), dtype=np.int64) if source.origins is None else _places(source.origins[train], names)
+    places = np.array([names.index(origin) for origin in origins], dtype=np.int64)
     if by == "domain" or shared:
         source.shares = dict(zip(names, source_shares(near, torch.from_numpy(places), far).tolist(), strict=True))
     if by != "equal":
@@ -47,10 +48,6 @@ def weigh(source: Domain, target: Domain, by: Weighting, shared: bool) -> None:
 
 def _flat(domain: Domain, rows: np.ndarray) -> Tensor:
     return domain.inputs[torch.from_numpy(rows)].flatten(1)
-
-
-def _places(origins: np.ndarray, names: list[str]) -> np.ndarray:
-    return np.array([names.index(origin) for origin in origins], dtype=np.int64)
 
 
 def _note(weights: np.ndarray, places: np.ndarray, names: list[str], by: Weighting) -> str:

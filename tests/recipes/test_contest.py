@@ -14,7 +14,7 @@ import yaml
 
 from limbeck.core import RunError, Task, UsageError
 from limbeck.core.files import read_json
-from limbeck.evaluation import check_results
+from limbeck.evaluation import BETWEEN_METHODS, check_results
 from limbeck.methods import Evidence, Method
 from limbeck.recipes import _contest, load_plans, load_student, predict_file
 from limbeck.recipes._plan import read_row
@@ -40,7 +40,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float]], None
 
     def give(scores: dict[str, float]) -> None:
         monkeypatch.setattr(
-            _contest._Contest, "_scores", lambda self, name: dict.fromkeys(_contest.SCORES, scores[name])
+            _contest._Contest, "_scores", lambda self, name: dict.fromkeys(BETWEEN_METHODS, scores[name])
         )
 
     return give
@@ -100,7 +100,7 @@ def test_a_recipe_without_rows_is_chosen_for_and_explained(
 def test_the_contest_reads_no_label_of_the_target(apart: Recipe, run: Run) -> None:
     folder = run(apart, stages=["teacher", "gap", "contest"])
     assert not (folder / "openings.jsonl").exists()
-    assert len(candidates(folder)) == 8 and choice(folder)["by"] == list(_contest.SCORES)
+    assert len(candidates(folder)) == 8 and choice(folder)["by"] == list(BETWEEN_METHODS)
 
 
 def test_where_the_baseline_is_best_nothing_is_adapted(apart: Recipe, run: Run, scored: Any) -> None:

@@ -28,6 +28,7 @@ from limbeck.evaluation.statistics import (
 )
 from limbeck.evaluation.validators import (
     ALL_VALIDATORS,
+    BETWEEN_METHODS,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
@@ -44,6 +45,7 @@ from limbeck.evaluation.verdict import chosen_row, verdict
 
 __all__ = [
     "ALL_VALIDATORS",
+    "BETWEEN_METHODS",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "Comparison",

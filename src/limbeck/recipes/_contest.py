@@ -12,7 +12,7 @@ import torch
 from limbeck.core import RunError, Spec, UsageError
 from limbeck.core.files import read_json
 from limbeck.core.weights import load_weights, read_weights
-from limbeck.evaluation import Observations, applicable, combined, validate
+from limbeck.evaluation import BETWEEN_METHODS, Observations, applicable, combined, validate
 from limbeck.gap import simes
 from limbeck.methods import Evidence, Method
 from limbeck.recipes._check import ON_SOURCE, check_plan
@@ -39,14 +39,8 @@ PASSES = 2.5
 SCORED = 2000
 """At most so many samples of each selection split are scored."""
 
-SCORES = ("information_maximisation", "bnm", "class_ami", "reverse_validation")
-"""The label-free validators by whose mean rank candidates are compared: what other methods' answers can be compared by.
-
-Two that stand well among the checkpoints of one training do not: soft neighbourhood density and MixVal prefer a
-student that is sure of nothing to one that has learnt something.
-"""
-
-READ = (*SCORES, ON_SOURCE)
+READ = (*BETWEEN_METHODS, ON_SOURCE)
+"""The validators that candidates are scored by."""
 
 
 def contest_stage(context: Context) -> None:
@@ -195,9 +189,9 @@ class _Contest:
     def _validators(self, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
         """Those that all candidates have: on the source alone where it is like the target, or nothing else can be."""
         common = set.intersection(*map(set, scores.values())) if scores else set()
-        if ON_SOURCE in common and (not self.evidence.apart or not common & set(SCORES)):
+        if ON_SOURCE in common and (not self.evidence.apart or not common & set(BETWEEN_METHODS)):
             return [ON_SOURCE]
-        return [name for name in SCORES if name in common]
+        return [name for name in BETWEEN_METHODS if name in common]
 
     def _ranked(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         """The mean rank of each candidate, in [0, 1], or the score of the one validator; the first of the best wins."""

@@ -284,3 +284,18 @@ def test_the_package_is_imported_at_once_without_torch(tmp_path: Path) -> None:
     assert python(tmp_path, "import sys, limbeck; print(*{'torch', 'numpy'} & set(sys.modules))") == "\n"
     with pytest.raises(AttributeError, match="module 'limbeck' has no attribute 'nothing'"):
         limbeck.nothing  # noqa: B018
+
+
+def test_a_method_that_is_left_open_is_chosen(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(120, 4)), np.arange(120) % 2
+    x[:, 0] += 3 * y
+    settings: dict[str, Any] = {"training": {"epochs": 2, "batch_size": 16}, "gap": {"distances": ["coral"]}}
+    network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    done = limbeck.transfer(
+        (x, y), (x + 2, y), "mlp", network, rows={"auto": "auto"}, seeds=1, runs=tmp_path, quiet=True, **settings
+    )
+    names = [row["name"] for row in done.results["rows"]]
+    assert names[:2] == ["teacher", "alone"] and done.results["choice"]["why"].startswith("Chosen: ")
+    assert done.student.row == ("auto" if "auto" in names else "alone")
+    assert len(done.student.predict(x[:3])) == 3

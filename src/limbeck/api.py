@@ -69,10 +69,10 @@ def transfer(
     CSV or Parquet path with `label=`; or a data part as in a recipe, `{"usps": {"limit": 6000}}`.
     teacher: a network part by name or `{"cnn": {...}}`, an `nn.Module` or its class, trained on the
     source first; or the path of safetensors that limbeck wrote, with `teacher_network=`. student: a
-    network likewise. rows: the lines of the comparison, as in a recipe; by default the student alone,
-    distilled, distilled and aligned, fine-tuned where `labelled` (k per class) is above 0, and the
-    upper bound where the target's labels are known. settings: any other key of a recipe, such as
-    `training={"epochs": 20}`.
+    network likewise. rows: the lines of the comparison, as in a recipe, {"auto": "auto"} for one
+    whose method a contest chooses; by default the student alone, distilled, distilled and aligned,
+    fine-tuned where `labelled` (k per class) is above 0, and the upper bound where the target's
+    labels are known. settings: any other key of a recipe, such as `training={"epochs": 20}`.
 
     Called again with the same arguments it reads what is there, and goes on where it was stopped.
 
@@ -107,7 +107,10 @@ def transfer(
     recipe["rows"] = dict(rows) if rows is not None else _rows(recipe, labelled)
     run_recipe(recipe, runs=Path(runs), name=name, fresh=fresh, quiet=quiet)
     (plan,) = load_plans(recipe)
-    return Transfer(folder, read_json(folder / "results.json"), load_student(folder, plan=plan), folder / "report.html")
+    results = read_json(folder / "results.json")
+    if plan.open_row is not None:
+        plan = plan.decide(results["choice"]["row"])
+    return Transfer(folder, results, load_student(folder, plan=plan), folder / "report.html")
 
 
 def _data(given: Source, role: str, label: str | None, folder: Path) -> Any:

@@ -99,7 +99,11 @@ def check(recipe: Recipe, overrides: Overrides = None) -> None:
     plans = load_plans(recipe, overrides or [])
     for plan in plans:
         cell = "" if plan.cell is None else f", {plan.cell}"
-        print(f"{plan.name}{cell}: {len(plan.rows)} rows × {len(plan.seeds)} seeds, no errors")
+        print(f"{plan.name}{cell}: {len(plan.names('rows'))} rows × {len(plan.seeds)} seeds, no errors")
+        if plan.open_row is not None:
+            print(
+                f"  the method of {plan.open_row} is chosen by a contest of about {plan.make('auto').budget:g} minutes"
+            )
         for foreign in plan.foreign():
             print(f"  runs code of yours: {foreign}")
 
@@ -267,6 +271,8 @@ def _print_run(folder: Path) -> None:
         results = read_json(folder / "results.json")
         print_table(results_table(results))
         print(results["verdict"])
+        if "choice" in results:
+            print(results["choice"]["why"])
     else:
         print(f"{folder}: not evaluated yet")
     if (folder / "report.html").exists():

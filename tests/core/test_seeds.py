@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.core import generator, stream_seed
+from limbeck.core import generator, resampled, stream_seed
 
 NAMES = st.lists(st.one_of(st.text(max_size=5), st.integers()), max_size=4)
 
@@ -39,3 +39,21 @@ def test_streams_are_even_and_unrelated() -> None:
     correlations = np.corrcoef(draws) - np.eye(200)
     assert np.abs(correlations).max() < 0.4
     assert np.abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.25
+
+
+@given(
+    weights=st.lists(st.floats(0, 5), min_size=1, max_size=30).filter(lambda w: sum(w) > 0.01), seed=st.integers(0, 3)
+)
+def test_resampled_positions_come_as_often_as_they_weigh(weights: list[float], seed: int) -> None:
+    """Each either the whole part of its expected number, or one more."""
+    drawn = resampled(np.array(weights), generator(seed))
+    expected = len(weights) * np.array(weights) / sum(weights)
+    counts = np.bincount(drawn, minlength=len(weights))
+    assert len(drawn) == len(weights) and (np.diff(drawn) >= 0).all()
+    assert (np.abs(counts - expected) < 1 + 1e-9).all()
+
+
+def test_resampling_is_right_on_average() -> None:
+    weights = np.array([0.0, 0.3, 2.7, 1.0])
+    counts = sum(np.bincount(resampled(weights, generator(seed)), minlength=4) for seed in range(2000))
+    assert np.allclose(counts / 2000, weights, atol=0.05)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 import limbeck
@@ -81,3 +82,29 @@ def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     mine, theirs = (read_json(place / "results.json") for place in (whole, folder))
     assert [row["target"] for row in mine["rows"]] == [row["target"] for row in theirs["rows"]]
     assert [entry["split"] for entry in theirs["openings"]] == ["train", "test", "selection"]
+
+
+def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
+    recipe: Recipe, run: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Candidates that were trained are not trained again, and the one in the middle goes on."""
+    frame = pd.read_csv(recipe["target"]["csv"]["path"])
+    frame.assign(dose=frame["dose"] + 3).to_csv(recipe["target"]["csv"]["path"], index=False)
+    del recipe["rows"]
+    recipe["gap"]["settings"]["permutations"] = 99
+    recipe["training"] |= {"epochs": 100, "checkpoint_seconds": 0.02, "patience": None, "compile": False}
+    recipe["auto"] = {"budget": 600}  # on a machine of any speed all epochs fit
+    path, runs = tmp_path / "small.yaml", tmp_path / "runs"
+    path.write_text(yaml.safe_dump(recipe))
+    contest = runs / "small" / "contest"
+
+    code, _ = stopped(path, runs, contest / "distill_align" / "0" / "checkpoint.pt", signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    before = {done.parent.parent.name: done.stat().st_mtime_ns for done in contest.glob("*/0/done.json")}
+    assert {"one_epoch", "alone", "distill"} <= before.keys()
+
+    folder, whole = run(path), run(path, name="whole")
+    assert all((contest / name / "0" / "done.json").stat().st_mtime_ns == when for name, when in before.items())
+    mine, theirs = (read_json(place / "results.json")["choice"] for place in (folder, whole))
+    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 100
+    assert mine["winner"] == theirs["winner"] and not mine["left_out"]

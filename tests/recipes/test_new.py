@@ -15,7 +15,7 @@ from limbeck.core.files import read_json
 from limbeck.recipes import load_plans, run_recipe, write_new
 
 QUICK = ["training.epochs=1", "seeds=1", "gap.distances=coral"]
-STAGES = ["gap", "teacher", "knowledge", "student", "evaluation"]
+STAGES = ["gap", "teacher", "contest", "knowledge", "student", "evaluation"]
 Write = Callable[..., tuple[Path, list[str]]]
 
 
@@ -47,13 +47,8 @@ def test_two_files_with_other_columns(new: Write, tables: tuple[Path, Path], tmp
     assert path.read_text().startswith("# near → far: ")
     found = results(path, tmp_path)
     assert (found["source"], found["target"], found["target_labels_known"]) == ("near", "far", True)
-    assert [row["name"] for row in found["rows"]] == [
-        "teacher",
-        "alone",
-        "distilled",
-        "distilled_and_aligned",
-        "upper_bound",
-    ]
+    chosen = ["auto"] if found["choice"]["winner"] != "alone" else []
+    assert [row["name"] for row in found["rows"]] == ["teacher", "alone", *chosen, "upper_bound"]
 
 
 @pytest.mark.parametrize("name", ["Label", "target", "y"])

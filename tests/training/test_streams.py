@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,32 @@ def test_no_labelled_samples_are_told_with_the_mend() -> None:
     none = DomainView(view.name, view.inputs, {**view.splits, "labelled": torch.arange(0)}, {})
     with pytest.raises(UsageError, match=r"split\.labelled"):
         streams_of(["labelled"], {"target": none}, Reading(8, 0))
+
+
+def test_a_weighted_pass_shows_samples_as_often_as_they_weigh() -> None:
+    """A pass has its size, a sample without weight is never seen, and passes differ."""
+    weights = torch.tensor([0.0, 0.5, 1.5, 2.0])
+    order = StreamOrder(torch.arange(4), None, 4, 0, "source", weights)
+    passes = [positions(order, step) for step in range(400)]
+    counts = torch.stack([seen.bincount(minlength=4) for seen in passes]).double()
+    assert counts.sum(1).eq(4).all() and not counts[:, 0].any() and not counts[:, 3].ne(2).any()
+    assert torch.allclose(counts.mean(0), weights.double(), atol=0.1)
+    assert positions(StreamOrder(torch.arange(4), None, 4, 0, "source", weights), 7).equal(passes[7])
+
+
+def test_only_the_source_is_weighted() -> None:
+    views = {name: replace(view, weights=torch.arange(60.0)) for name, view in World().views().items()}
+    streams = streams_of(("source", "target"), views, Reading(8, 0))
+    assert streams["source"].order.weights is not None and streams["target"].order.weights is None
+    assert streams["source"].order.weights.tolist() == list(range(34))
+
+
+def test_a_closed_form_reads_weighted_samples_as_often_as_they_weigh() -> None:
+    view = World().domain("source").view()
+    rows, labels = view.training()
+    assert rows is view.splits["train"] and labels is view.opened["train"]
+    weights = torch.zeros(60)
+    weights[5], weights[6] = 1.0, 3.0
+    rows, labels = replace(view, weights=weights).training()
+    assert 8 <= (rows == 5).sum() <= 9 and len(rows) == 34 and set(rows.tolist()) == {5, 6}
+    assert labels.tolist() == [int(row) % 3 for row in rows]

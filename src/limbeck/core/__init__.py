@@ -13,7 +13,7 @@ from limbeck.core.errors import (
     missing_extra,
 )
 from limbeck.core.inline import Inline
-from limbeck.core.seeds import generator, stream_seed
+from limbeck.core.seeds import generator, resampled, stream_seed
 from limbeck.core.task import Spec, Task
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "did_you_mean",
     "generator",
     "missing_extra",
+    "resampled",
     "stream_seed",
 ]

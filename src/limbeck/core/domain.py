@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from limbeck.core.errors import SealedLabelsError, UsageError, did_you_mean
+from limbeck.core.seeds import generator, resampled
 from limbeck.core.task import Task
 
 __all__ = ["Domain", "DomainView", "Opening"]
@@ -36,7 +37,8 @@ class Opening:
 class DomainView:
     """What training may see of a domain: all inputs, the splits, and only the labels opened for it.
 
-    mapped: the inputs lie in a file, of which only what is read comes into memory.
+    mapped: the inputs lie in a file, of which only what is read comes into memory. weights: [N], how much each
+    sample counts where it trains, None where all count alike.
     """
 
     name: str
@@ -44,6 +46,15 @@ class DomainView:
     splits: Mapping[str, Tensor]
     opened: Mapping[str, Tensor] = field(default_factory=dict)
     mapped: bool = False
+    weights: Tensor | None = None
+
+    def training(self) -> tuple[Tensor, Tensor]:
+        """The rows that train, and their labels; weighted ones as often as they weigh, drawn once."""
+        rows, labels = self.splits["train"], self.labels("train")
+        if self.weights is None:
+            return rows, labels
+        places = torch.from_numpy(resampled(self.weights[rows].numpy(), generator(0, "weighted", self.name)))
+        return rows[places], labels[places]
 
     def labels(self, split: str) -> Tensor:
         """Labels of a split, in the order of `splits[split]`; `SealedLabelsError` where they are sealed."""
@@ -61,7 +72,10 @@ class Domain:
     inputs: [N, ...] float32, cleaned and scaled; mapped: they lie in a file, as for a view. raw:
     what the data part read, N rows, for teachers that bring a preprocessing of their own.
     labels: [N], int64 class numbers or float32 values, -1 or NaN where a sample has none; None
-    where the whole domain has none.
+    where the whole domain has none. origins: [N], the name of the source that a sample is of, where there are several.
+
+    Of several sources `weights` [N] says how much each sample counts in training, and `shares` how much each source;
+    None and nothing where all samples count alike.
 
     A source has the splits train, selection and test and its labels are open. A target has
     labelled, train, selection and test; its labels can be read through `open` alone, and each
@@ -79,6 +93,7 @@ class Domain:
         raw: Any = None,
         notes: Sequence[str] = (),
         mapped: bool = False,
+        origins: np.ndarray | None = None,
     ):
         expected = SOURCE_SPLITS if role == "source" else TARGET_SPLITS
         assert set(splits) == set(expected), f"a {role} has the splits {expected}"
@@ -89,6 +104,9 @@ class Domain:
         self.raw = raw
         self.notes = tuple(notes)
         self.mapped = mapped
+        self.origins = origins
+        self.weights: Tensor | None = None
+        self.shares: dict[str, float] = {}
         self.splits = {split: np.asarray(splits[split], dtype=np.int64) for split in expected}
         self.on_open: Callable[[Opening], None] | None = None
         self.labelled = labels is not None
@@ -124,6 +142,21 @@ class Domain:
         dtype = torch.int64 if self.task.is_classification else torch.float32
         return torch.as_tensor(self.__labels[rows], dtype=dtype)
 
+    @property
+    def sources(self) -> list[str]:
+        """The names of the sources that this domain was put together of; itself, where it is one."""
+        return [self.name] if self.origins is None else list(dict.fromkeys(self.origins.tolist()))
+
+    def of(self, origin: str | None) -> Domain:
+        """This source with the samples of one origin alone in its splits; itself for None."""
+        if origin is None:
+            return self
+        assert self.role == "source" and self.origins is not None, "only several sources have origins"
+        splits = {split: rows[self.origins[rows] == origin] for split, rows in self.splits.items()}
+        part = Domain(origin, "source", self.inputs, self.__labels, self.task, splits, self.raw, (), self.mapped)
+        part.weights = self.weights
+        return part
+
     def view(self, opened: Sequence[str] = (), purpose: str = "training", row: str | None = None) -> DomainView:
         """What training may see: the inputs, and labels of the source, the labelled split and `opened`.
 
@@ -135,7 +168,7 @@ class Domain:
         if not self.task.is_classification:
             labels = {split: (value - self.task.offset) / self.task.scale for split, value in labels.items()}
         splits = {split: torch.from_numpy(rows) for split, rows in self.splits.items()}
-        return DomainView(self.name, self.inputs, splits, labels, self.mapped)
+        return DomainView(self.name, self.inputs, splits, labels, self.mapped, self.weights)
 
     def _rows(self, split: str) -> np.ndarray:
         if split not in self.splits:

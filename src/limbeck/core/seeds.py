@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["generator", "stream_seed"]
+__all__ = ["generator", "resampled", "stream_seed"]
 
 
 def stream_seed(seed: int, *names: str | int) -> int:
@@ -25,3 +25,19 @@ def stream_seed(seed: int, *names: str | int) -> int:
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """A NumPy generator (Philox, counter-based) for the stream `names` of `seed`."""
     return np.random.Generator(np.random.Philox(stream_seed(seed, *names)))
+
+
+def resampled(weights: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """As many positions as there are weights, each as often as it weighs, ascending: `n · w / Σ w`, rounded by chance.
+
+    Systematic resampling (Kitagawa 1996, appendix): one uniform number moves a comb of n teeth over the running sum,
+    so that a position comes `⌊n w⌋` or `⌈n w⌉` times, in expectation n w times.
+
+    weights: [n], ≥ 0, not all 0.
+
+    >>> resampled(np.array([0.0, 3.0, 1.0, 0.0]), generator(0)).tolist()
+    [1, 1, 1, 2]
+    """
+    ends = np.cumsum(weights, dtype=np.float64)
+    teeth = (np.arange(len(weights)) + random.random()) / len(weights)
+    return np.minimum(np.searchsorted(ends / ends[-1], teeth, side="right"), np.flatnonzero(weights)[-1])

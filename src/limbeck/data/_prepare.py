@@ -200,4 +200,4 @@ def _domain(
         inputs = fitted.transform(raw.inputs)
         notes = (*raw.notes, *(fitted.notes if role == "source" else fitted.meet(raw.inputs)))
     mapped = isinstance(raw.inputs, Mapped)
-    return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes, mapped)
+    return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes, mapped, raw.origins)

@@ -19,7 +19,8 @@ class Several(Data):
     parts: of one kind: tables (a column that one lacks is missing there), texts with the same columns, or arrays
     whose samples have one shape. All is read into memory. Inputs are prepared as the first part says, fitted on the
     training rows of all. Groups of different parts are different. Where some parts have an official test split,
-    the rows of the others train and select. name: of the domain, by default those of the parts.
+    the rows of the others train and select. A recipe's `weighting` lets those count that are like the target. name:
+    of the domain, by default those of the parts.
 
     >>> from limbeck.data.arrays import Arrays
     >>> near = Arrays(np.zeros((2, 3)), labels=["a", "b"], name="near")
@@ -51,6 +52,7 @@ class Several(Data):
             _groups(raws),
             _test(raws),
             (_sizes(raws), *(f"{raw.name}: {note}" for raw in raws for note in raw.notes)),
+            np.concatenate([np.full(len(raw), raw.name, object) for raw in raws]),
         )
 
     def preprocessing(self) -> Preprocessing:

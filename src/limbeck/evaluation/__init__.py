@@ -29,6 +29,7 @@ from limbeck.evaluation.statistics import (
 )
 from limbeck.evaluation.validators import (
     ALL_VALIDATORS,
+    BETWEEN_METHODS,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
@@ -45,6 +46,7 @@ from limbeck.evaluation.verdict import chosen_row, verdict
 
 __all__ = [
     "ALL_VALIDATORS",
+    "BETWEEN_METHODS",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "Comparison",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -92,7 +92,7 @@ class Study:
     test_labels, selection_labels: of the target's splits, None where the target has none;
     source_test_labels: of the source's test split. All in the user's unit, as `Domain.open`
     gives them. validator: compares rows without labels. baseline: the name of the student row
-    that the others are measured against.
+    that the others are measured against. choice: how the method of a row was chosen, where the recipe left it open.
 
     Raises `UsageError` where the baseline is no student row.
     """
@@ -111,6 +111,7 @@ class Study:
     source_test_labels: Labels
     selection_labels: Labels | None
     openings: Sequence[Opening]
+    choice: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         students = [row.name for row in self.rows if row.kind == "student"]

@@ -72,6 +72,8 @@ def assemble(study: Study) -> Json:
         "rows": rows,
         "openings": [asdict(opening) for opening in study.openings],
     }
+    if study.choice is not None:
+        results["choice"] = dict(study.choice)
     return results | {"selected": chosen_row(results), "verdict": verdict(results)}
 
 

@@ -23,6 +23,7 @@ from limbeck.evaluation.mixval import mixval
 
 __all__ = [
     "ALL_VALIDATORS",
+    "BETWEEN_METHODS",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "Observations",
@@ -192,6 +193,13 @@ VALIDATORS: Mapping[str, Validator] = MappingProxyType(
     {name: validator for name, validator in ALL_VALIDATORS.items() if not validator.needs}
 )
 """The validators that need outputs and source labels alone, so that every checkpoint of classes has their scores."""
+
+BETWEEN_METHODS = ("information_maximisation", "bnm", "class_ami", "reverse_validation")
+"""The validators by which students of different methods are compared.
+
+Two that may stand well among the checkpoints of one training are not of them: soft neighbourhood density and MixVal
+prefer a student that is sure of nothing to one that has learnt something.
+"""
 
 REGRESSION_VALIDATORS = frozenset(name for name, validator in ALL_VALIDATORS.items() if validator.regression)
 """The validators that suit regression; the others read class probabilities."""

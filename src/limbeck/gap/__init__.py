@@ -16,7 +16,7 @@ from limbeck.gap.judgement import (
 from limbeck.gap.labels import label_shift
 from limbeck.gap.ranking import Rating, Standing, rank_candidates, subsampled
 from limbeck.gap.settings import GapSettings
-from limbeck.gap.summary import gap_summary
+from limbeck.gap.summary import gap_summary, simes
 from limbeck.gap.transferability import SCORES, Candidate, Score, rate
 from limbeck.gap.value_judgement import (
     LabelledValues,
@@ -27,6 +27,7 @@ from limbeck.gap.value_judgement import (
     judge_values,
     returned_share,
 )
+from limbeck.gap.weights import density_ratio, source_shares
 
 __all__ = [
     "SCORES",
@@ -44,6 +45,7 @@ __all__ = [
     "cross_validated",
     "cross_validated_errors",
     "dataset_distance",
+    "density_ratio",
     "domain_separation",
     "explained",
     "feature_shift",
@@ -56,6 +58,8 @@ __all__ = [
     "rank_candidates",
     "rate",
     "returned_share",
+    "simes",
+    "source_shares",
     "subsampled",
     "wilson",
 ]

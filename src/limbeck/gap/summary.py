@@ -7,7 +7,7 @@ from typing import Any
 
 from limbeck.gap.settings import DEFAULTS, GapSettings
 
-__all__ = ["gap_summary"]
+__all__ = ["gap_summary", "simes"]
 
 NAMED = 3
 """So many shifted features are named in the sentence."""

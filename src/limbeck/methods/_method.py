@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task
+from limbeck.methods._evidence import Candidates, Evidence
 from limbeck.networks import Observed
 
 __all__ = ["Method", "Stream", "Update"]
@@ -49,6 +50,11 @@ class Method(nn.Module, ABC):
         """
         self.student = student
         self.task = task
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """The rows by which this method may take part where a recipe leaves the choice open; none where it does not."""
+        return {}
 
     @abstractmethod
     def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> Iterable[Update]:

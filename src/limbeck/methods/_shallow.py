@@ -14,10 +14,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
+from limbeck.methods._evidence import Candidates, Evidence
 from limbeck.methods._method import Method, Stream, Update
 from limbeck.networks import INPUTS, Observed
 
 __all__ = ["Adapted", "Linear", "Shallow", "squared_distances", "transport_plan"]
+
+WIDEST = 500
+"""Features of which covariances are still quick to decompose."""
 
 BATCH = 1024
 """So many samples go through the starting network at once."""
@@ -76,6 +80,15 @@ class Shallow(Method):
     def adapt(self, x: Float[Tensor, "n d"], labels: Tensor, y: Float[Tensor, "m d"]) -> Adapted:
         """From standardised rows of the source, their labels and rows of the target, in float64."""
 
+    @classmethod
+    def offered(cls, evidence: Evidence) -> Candidates:
+        """This method as a candidate, where rows of numbers differ, and there are few enough of them."""
+        rows = evidence.kind in ("table", "vectors") and len(evidence.shape) == 1 and evidence.shape[0] <= WIDEST
+        if evidence.source_free or not (rows and evidence.apart):
+            return {}
+        name = cls.__module__.rpartition(".")[2]
+        return {name: {name: {}}}
+
     def kept(self, width: int) -> int | None:
         """The width of the map, None where the target's rows stay as they are."""
         return None
@@ -115,8 +128,8 @@ class Shallow(Method):
         """Scale both domains' training rows, adapt them, and solve for the model."""
         network = self.adapted.network
         assert isinstance(network, _Adapted)
-        labels = source.labels("train")
-        x = _rows(network, source, source.splits["train"])
+        rows, labels = source.training()
+        x = _rows(network, source, rows)
         y = _rows(network, target, torch.cat([target.splits["labelled"], target.splits["train"]]))
         if len(y) < 2:
             raise UsageError(f"{self.name} needs at least two target samples to adapt to. Got {len(y)}.")

@@ -9,6 +9,7 @@ from annotated_types import Gt
 from jaxtyping import Float
 from torch import Tensor
 
+from limbeck.methods import Candidates, Evidence
 from limbeck.methods._shallow import Adapted, Shallow
 from limbeck.networks import INPUTS
 
@@ -38,6 +39,11 @@ class CoralMap(Shallow):
         super().__init__(standardise, inverse_penalty, layer)
         self.positive(ridge=ridge)
         self.ridge = ridge
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """For rows of numbers."""
+        return cls.offered(evidence)
 
     def adapt(self, x: Float[Tensor, "n d"], labels: Tensor, y: Float[Tensor, "m d"]) -> Adapted:
         return Adapted(recoloured(x, y, self.ridge), labels)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from limbeck.core import Spec, Task, UsageError, bad_value
+from limbeck.methods import Candidates, Evidence
 from limbeck.methods._components import mean_differences, transfer_directions
 from limbeck.methods._shallow import Adapted, Shallow
 from limbeck.networks import INPUTS, Observed
@@ -49,6 +50,11 @@ class Jda(Shallow):
         self.components = components
         self.penalty = penalty
         self.rounds = rounds
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """For rows of numbers."""
+        return cls.offered(evidence) if evidence.task.is_classification else {}
 
     def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
         if not task.is_classification:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from limbeck.core import bad_value
+from limbeck.methods import Candidates, Evidence
 from limbeck.methods._shallow import Adapted, Shallow, squared_distances
 from limbeck.networks import INPUTS
 
@@ -48,6 +49,11 @@ class Kliep(Shallow):
         if centres < 1:
             raise bad_value("centres", self.name, "≥ 1", centres)
         self.centres = centres
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """For rows of numbers."""
+        return cls.offered(evidence)
 
     def adapt(self, x: Float[Tensor, "n d"], labels: Tensor, y: Float[Tensor, "m d"]) -> Adapted:
         return Adapted(x, labels, density_ratio(x, y, self.centres))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from limbeck.augmentations import Augmentation, Views
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
-from limbeck.methods import Stream, Update
+from limbeck.methods import Candidates, Evidence, Stream, Update
 from limbeck.methods._composed import Composed, Statistics
 from limbeck.methods._statistics import still_statistics
 from limbeck.methods._target_pass import keep_table, training_rows
@@ -80,6 +80,15 @@ class MeanTeacher(Composed):
         self.weight = weight
         self.factor = value_at(weight, 0.0)
         self.thresholds = thresholds
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """Where the domains differ, with a strong view that suits the kind of data."""
+        if evidence.source_free or not (evidence.apart and evidence.task.is_classification):
+            return {}
+        strong = {"images": ["affine", "erase"], "text": ["mask"]}.get(evidence.kind, ["noise", "mask"])
+        terms = [*evidence.hard, *evidence.soft]
+        return {"mean_teacher": {"mean_teacher": {"objectives": terms, "strong": strong}}}
 
     def student_layers(self) -> frozenset[str]:
         return super().student_layers() | (frozenset({INPUTS}) if self.strong else frozenset())

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
-from limbeck.methods import Method, Stream, Update
+from limbeck.methods import Candidates, Evidence, Method, Stream, Update
 from limbeck.networks import Observed
 from limbeck.networks.denoising import Denoising
 
@@ -60,6 +60,13 @@ class Msda(Method):
         self.corruption = corruption
         self.inverse_penalty = inverse_penalty
 
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """For words, with the network that it solves for in the place of the recipe's student."""
+        if evidence.kind != "text" or evidence.source_free or not evidence.apart:
+            return {}
+        return {"msda": {"msda": {}, "student": "denoising"}}
+
     def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
         super().build(student, task, spec, knowledge)
         if not isinstance(student.network, Denoising):
@@ -76,7 +83,8 @@ class Msda(Method):
     @torch.no_grad()
     def fit(self, source: DomainView, target: DomainView) -> None:
         """Solve for the layers on both domains' training inputs, then for the head on the source's labels."""
-        labelled = source.inputs[source.splits["train"]].flatten(1)
+        known, labels = source.training()
+        labelled = source.inputs[known].flatten(1)
         rows = torch.cat([target.splits["labelled"], target.splits["train"]])
         seen = [hidden := torch.cat([labelled, target.inputs[rows].flatten(1)])]
         for layer in self.network.body:
@@ -85,7 +93,7 @@ class Msda(Method):
             layer.weight.copy_(weight[:, :-1])
             layer.bias.copy_(weight[:, -1])
             seen.append(hidden := layer(hidden).tanh())
-        self._fit_head(torch.cat(seen, dim=1)[: len(labelled)], source.labels("train"))
+        self._fit_head(torch.cat(seen, dim=1)[: len(labelled)], labels)
 
     def _fit_head(self, inputs: Tensor, labels: Tensor) -> None:
         from sklearn.linear_model import LogisticRegression, Ridge

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError
-from limbeck.methods import Stream, Update
+from limbeck.methods import Candidates, Evidence, Stream, Update
 from limbeck.methods._composed import Composed, on_target_alone
 from limbeck.methods._target_pass import keep_table, said_of, training_rows
 from limbeck.networks import Observed
@@ -49,6 +49,13 @@ class Shot(Composed):
         self.weight = weight
         self.renew = renew
         self.information = InformationMax()
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """Where no sample of the source may be read, on from the teacher's own weights."""
+        if not (evidence.source_free and evidence.copied and evidence.task.is_classification):
+            return {}
+        return {"shot": {"shot": {}, "start": evidence.teacher}}
 
     def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
         super().build(student, task, spec, knowledge)

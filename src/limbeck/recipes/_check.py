@@ -40,6 +40,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
     teachers = {name: _made(node, faults) for name, node in plan.teachers.items()}
     rows = {name: _made(node, faults) for name, node in plan.rows.items()}
     for name, teacher in teachers.items():
+        _check_members(plan, name, teacher, teachers, faults)
         _check_training(plan.teachers[name], faults)
         if teacher is not None and teacher.method is not None:
             _check_own_method(f"teachers.{name}", teacher.method, faults)
@@ -79,6 +80,18 @@ def _check_names(plan: Plan, faults: Faults) -> None:
         faults.add(f"rows.{name}", "A row and a teacher cannot have the same name.")
 
 
+def _check_members(
+    plan: Plan, name: str, teacher: TeacherPlan | None, teachers: Mapping[str, TeacherPlan | None], faults: Faults
+) -> None:
+    """Who is consulted is another teacher, which consults nobody."""
+    for member in teacher.teacher.consults() if teacher is not None else ():
+        other = teachers.get(member)
+        if member not in plan.names("teachers"):
+            faults.add(f"teachers.{name}", f"There is no teacher {member!r}. {did_you_mean(member, teachers)}")
+        elif other is not None and other.teacher.consults():
+            faults.add(f"teachers.{name}", f"The teacher {member!r} consults others itself: name those.")
+
+
 def _check_own_method(path: str, method: Method, faults: Faults) -> None:
     if method.requires():
         needs = ", ".join(sorted(method.requires()))
@@ -93,7 +106,7 @@ def _check_training(node: ObjectNode, faults: Faults) -> None:
 def _check_start(plan: Plan, name: str, row: Row | None, faults: Faults) -> None:
     path, settings = f"rows.{name}", plan.rows[name].settings
     start, rows = _made(settings["start"], faults), plan.names("rows")
-    earlier = rows[: rows.index(name)]
+    earlier = [row for row in rows[: rows.index(name)] if row != plan.open_row]
     if start is None:
         if row is not None and "start" in row.method.requires():
             hint = did_you_mean("", [*earlier, *plan.teachers])
@@ -160,7 +173,11 @@ def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults
     names = plan.names("rows")
     if names and plan.baseline not in names:
         faults.add("baseline", f"There is no row {plan.baseline!r}. {did_you_mean(plan.baseline, names)}")
+    if plan.baseline and plan.baseline in (plan.open_row, plan.decided):
+        faults.add("baseline", f"The row {plan.baseline!r} is still to be chosen: name another as 'baseline'.")
     baseline = rows.get(plan.baseline)
+    if plan.open_row is not None and baseline is not None and baseline.start in names:
+        faults.add("baseline", f"A contest trains the baseline by itself, and {plan.baseline!r} has a 'start'.")
     if baseline is not None and "target_labels" in baseline.method.requires():
         faults.add(
             "baseline",

@@ -18,6 +18,7 @@ from limbeck.knowledge import Reader
 from limbeck.recipes._console import Console
 from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
+from limbeck.recipes._weighting import weigh
 from limbeck.recipes._yaml import read_yaml, write_yaml
 
 __all__ = ["Context", "check_same_data", "open_context", "remember"]
@@ -25,8 +26,11 @@ __all__ = ["Context", "check_same_data", "open_context", "remember"]
 
 @dataclass
 class Context:
-    """One run at work. prints: what changes with the data. readers: knowledge by
-    teacher, seed, domain, views and the top answers of a black box."""
+    """One run at work.
+
+    prints: what changes with the data. readers: knowledge by teacher, seed, domain, views and the
+    top answers of a black box. students: the folder in the run's for the rows that are trained.
+    """
 
     plan: Plan
     folder: Path
@@ -37,11 +41,12 @@ class Context:
     task: Task
     prints: dict[str, str]
     readers: dict[tuple[str, int, str, str, int | None], Reader] = field(default_factory=dict)
+    students: str = "students"
 
     @property
     def frame(self) -> Frame:
         """What networks are built for."""
-        return Frame(self.source.shape, self.task)
+        return Frame(self.source.shape, self.task, self.source.shares)
 
     def about(self, knowledge: Spec | None = None, **more: Any) -> dict[str, Any]:
         """What a weights file of this run says of itself, enough to use it elsewhere."""
@@ -53,16 +58,28 @@ class Context:
             **more,
         }
 
+    def known(self, key: str) -> Any:
+        """A choice that stands in the run's recipe; None where it is not made yet."""
+        return (self._resolved().get("choices") or {}).get(key)
+
+    def keep(self, key: str, choice: Any) -> None:
+        """Write a choice into the run's recipe."""
+        resolved = self._resolved()
+        choices = {**(resolved.get("choices") or {}), key: choice}
+        write_text(self.folder / "recipe.yaml", write_yaml({**resolved, "choices": choices}))
+
+    def _resolved(self) -> dict[str, Any]:
+        path = self.folder / "recipe.yaml"
+        return dict(read_yaml(path.read_text(encoding="utf-8"), str(path)))
+
     def choose(self, key: str, measured: Callable[[], Any]) -> Any:
         """A choice by measurement, made once a run: the recipe's own, or `measured()`, which then stands in it."""
-        path = self.folder / "recipe.yaml"
-        resolved = read_yaml(path.read_text(encoding="utf-8"), str(path))
-        choices = resolved.get("choices") or {}
-        if key not in choices:
-            choices[key] = measured()
-            self.console.say(f"measured {key}: {_in_words(choices[key])}")
-            write_text(path, write_yaml({**resolved, "choices": choices}))
-        return choices[key]
+        choice = self.known(key)
+        if choice is None:
+            choice = measured()
+            self.console.say(f"measured {key}: {_in_words(choice)}")
+            self.keep(key, choice)
+        return choice
 
 
 def _in_words(choice: Mapping[str, Any]) -> str:
@@ -77,6 +94,7 @@ def open_context(plan: Plan, folder: Path, console: Console) -> Context:
     source, target, preprocessing, task = prepare(
         *raw, source_data.preprocessing(), plan.make("split"), plan.value("classes"), plan.value("match")
     )
+    weigh(source, target, plan.value("weighting"), any(node.make().teacher.by_gap() for node in plan.teachers.values()))
     target.on_open = lambda opening: _append(folder / "openings.jsonl", opening)
     prints = {str(domain.role): _fingerprint(domain, read) for domain, read in zip((source, target), raw, strict=True)}
     return Context(plan, folder, console, source, target, preprocessing, task, prints)
@@ -116,7 +134,7 @@ def remember(context: Context) -> None:
         {
             "task": context.task.state(),
             "shape": list(source.shape),
-            "source": _summary(source),
+            "source": {**_summary(source), "shares": source.shares},
             "target": {
                 **_summary(target),
                 "labelled_per_class": context.plan.make("split").labelled,

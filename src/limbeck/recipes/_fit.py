@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limbeck.core import Spec, UsageError, bad_value
+from limbeck.core import Spec, UsageError, bad_value, did_you_mean
 from limbeck.core.weights import load_weights
 from limbeck.evaluation import REGRESSION_VALIDATORS
 from limbeck.methods import Method
@@ -35,6 +35,10 @@ def _teacher(context: Context, name: str, faults: Faults) -> Teacher | None:
     made = node.make()
     _check_validator(f"{path}.validator", made.validator, context, faults)
     _check_augmentation(path, node, context, faults)
+    if made.source is not None and made.source not in context.source.sources:
+        hint = did_you_mean(made.source, context.source.sources)
+        faults.add(path, f"The 'source' of a teacher must be one of several sources. Got {made.source!r}. {hint}")
+        return None
     if made.method is not None and not _suits_task(path, made.method, context, faults):
         return None
     try:

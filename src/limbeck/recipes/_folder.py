@@ -39,7 +39,7 @@ _OWN_FILES = (
     "embedding.json",
     "report.html",
 )
-_OWN_FOLDERS = ("teachers", "knowledge", "students", "export")
+_OWN_FOLDERS = ("teachers", "knowledge", "contest", "students", "export")
 
 
 def run_folders(path: Path) -> list[Path]:

@@ -30,7 +30,8 @@ LABELLED = 4096
 def gap_stage(context: Context) -> None:
     """Write gap.json; the target's labels are not read."""
     path = context.folder / "gap.json"
-    name, seed = next(iter(context.plan.teachers), None), context.plan.seeds[0]
+    embedding = [name for name, node in context.plan.teachers.items() if FEATURES in node.make().teacher.provides]
+    name, seed = next(iter(embedding), None), context.plan.seeds[0]
     ready = name is not None and teacher_is_ready(context, name, seed)
     teacher = ready_teacher(context, name, seed) if ready and name is not None else None
     if path.exists() and not (teacher is not None and _lacks_teacher(path)):

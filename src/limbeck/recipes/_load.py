@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.resources
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,10 +12,11 @@ import yaml
 
 from limbeck.core import UsageError, did_you_mean
 from limbeck.data import Data, Raw
+from limbeck.methods import DEFAULT, SOURCE_FREE
 from limbeck.recipes._check import check_plan
-from limbeck.recipes._nodes import ObjectNode
+from limbeck.recipes._nodes import MapNode, ObjectNode, ValueNode
 from limbeck.recipes._overrides import override, put
-from limbeck.recipes._plan import Learner, Plan, Recipe
+from limbeck.recipes._plan import OPEN, Learner, Plan, Recipe
 from limbeck.recipes._schema import Faults, parse
 from limbeck.recipes._yaml import read_yaml
 
@@ -44,6 +46,8 @@ def load_learner(run: Path, row: str) -> Plan:
     """A plan that can build the student of one row and no more: it needs neither the data nor what others name."""
     content, name = _read(run)
     known = content["rows"].get(row)
+    if known == OPEN:
+        known = (content.get("choices") or {})[OPEN]["row"]
     start = known.get("start") if isinstance(known, Mapping) else None
     teachers = {key: value for key, value in (content.get("teachers") or {}).items() if key == start}
     faults = Faults()
@@ -97,12 +101,41 @@ def _plan(
     except UsageError as error:
         faults.append(str(error))
         return None
+    order = _complete(own, faults)
     tree = parse(Recipe, own, "", "the recipe", faults)
     if not isinstance(tree, ObjectNode):
         return None
-    plan = Plan(str(own.get("name") or name), cell, tree)
+    plan = Plan(str(own.get("name") or name), cell, _with_open_row(tree, order))
+    choice = (plan.value("choices") or {}).get(OPEN)
+    if plan.open_row is not None and choice is not None:
+        plan = plan.decide(choice["row"])
     check_plan(plan, faults)
     return plan
+
+
+def _complete(content: dict[str, Any], faults: Faults) -> list[str]:
+    """Fill in the rows that may be left out, and take out the open one; the names of all, in order."""
+    rows = content.setdefault("rows", {OPEN: OPEN})
+    if not isinstance(rows, Mapping):
+        return []
+    free = [str(name) for name, row in rows.items() if row == OPEN]
+    for name in free[1:]:
+        faults.add(f"rows.{name}", f"One row of a recipe can be chosen by a contest, and {free[0]!r} is.")
+    if free and len(rows) == len(free):
+        settings = content.get("auto")
+        source_free = isinstance(settings, Mapping) and settings.get("source_free") is True
+        rows = {"alone": SOURCE_FREE if source_free else DEFAULT, **rows}
+    content["rows"] = {name: row for name, row in rows.items() if row != OPEN}
+    return [str(name) for name in rows if str(name) not in free[1:]]
+
+
+def _with_open_row(tree: ObjectNode, order: Sequence[str]) -> ObjectNode:
+    """The open row at its place, which holds it until its method is chosen."""
+    rows = tree.settings["rows"]
+    if not isinstance(rows, MapNode):
+        return tree
+    nodes = {name: rows.items.get(name, ValueNode(OPEN)) for name in order}
+    return dataclasses.replace(tree, settings={**tree.settings, "rows": MapNode(nodes)})
 
 
 def _together(faults: Mapping[str | None, Faults]) -> Faults:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -31,10 +32,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Frame:
-    """What every network of a run is built for: the shape of one sample, and the task."""
+    """What every network of a run is built for: the shape of one sample, the task, the shares of several sources."""
 
     shape: tuple[int, ...]
     task: Task
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def taught_methods(plan: Plan, teacher: str) -> list[Method]:
@@ -48,16 +50,43 @@ def knowledge_layers(plan: Plan, teacher: str) -> list[str]:
     return sorted({layer for method in taught_methods(plan, teacher) for layer in method.knowledge_layers()})
 
 
-def built_teacher(plan: Plan, name: str, seed: int, frame: Frame, weights: Path | None = None) -> Teacher:
-    """A teacher of the plan for a seed, with the weights trained in this run where they are given."""
+def built_teacher(
+    plan: Plan,
+    name: str,
+    seed: int,
+    frame: Frame,
+    weights: Path | None = None,
+    members: Mapping[str, Teacher] | None = None,
+) -> Teacher:
+    """A teacher of the plan for a seed, with the weights trained in this run where they are given.
+
+    members: the teachers that it consults, as they were trained; untrained ones where they are not given.
+    """
     torch.manual_seed(stream_seed(seed, "init", "teacher"))
     made: TeacherPlan = plan.teachers[name].make()
     teacher = copy.deepcopy(made.teacher)
+    if teacher.consults():
+        asked = members or {member: built_teacher(plan, member, seed, frame) for member in teacher.consults()}
+        teacher.join(asked, _shares(plan, teacher, frame))
     teacher.build(frame.shape, frame.task, knowledge_layers(plan, name))
     network = teacher.trainable()
     if weights is not None and network is not None:
         load_weights(network, read_weights(weights)[0], str(weights))
     return teacher
+
+
+def _shares(plan: Plan, teacher: Teacher, frame: Frame) -> dict[str, float]:
+    """By the name of each teacher that is consulted, the share of its source; nothing where they are not asked for."""
+    if not teacher.by_gap():
+        return {}
+    sources = {member: plan.teachers[member].settings["source"].make() for member in teacher.consults()}
+    unknown = [member for member, source in sources.items() if source not in frame.shares]
+    if unknown:
+        known = ", ".join(frame.shares)
+        raise UsageError(
+            f"The weights by gap need the 'source' of each member, one of: {known}. {unknown[0]!r} has none of them."
+        )
+    return {member: frame.shares[source] for member, source in sources.items()}
 
 
 def teaching_method(made: TeacherPlan, network: nn.Module, frame: Frame) -> Method:

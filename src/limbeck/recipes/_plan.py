@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, MinLen
@@ -21,11 +21,39 @@ from limbeck.methods import Method
 from limbeck.objectives import Objective
 from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
 from limbeck.recipes._schema import Faults, parse
+from limbeck.recipes._weighting import Weighting
 from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = ["GapPlan", "KnowledgePlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan", "objectives_of"]
+__all__ = [
+    "OPEN",
+    "AutoPlan",
+    "GapPlan",
+    "KnowledgePlan",
+    "Learner",
+    "Plan",
+    "Recipe",
+    "Row",
+    "TeacherPlan",
+    "objectives_of",
+    "read_row",
+]
+
+
+OPEN = "auto"
+"""What stands in the place of a row whose method a contest is to choose."""
+
+
+@dataclass(frozen=True)
+class AutoPlan:
+    """How the method of a row `auto` is chosen: by a contest without target labels.
+
+    budget: about so many minutes for it. source_free: choose among the methods that read no sample of the source.
+    """
+
+    budget: Annotated[float, Gt(0)] = 5.0
+    source_free: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,11 +79,13 @@ class KnowledgePlan:
 class TeacherPlan:
     """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`.
 
-    augmentation: of what it learns from, the recipe's where it does not say, [] for none.
+    source: the one of several sources that it learns from alone. augmentation: of what it learns from, the
+    recipe's where it does not say, [] for none.
     """
 
     teacher: Annotated[Teacher, Inline()]
     method: Method | None = None
+    source: str | None = None
     title: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
@@ -94,12 +124,15 @@ class GapPlan:
 class Recipe:
     """The keys of a recipe file.
 
-    `teacher: …` is short for `teachers: {teacher: …}`. augmentation: what is done to the inputs
-    in training, one after another, in every row and teacher that does not say otherwise. match:
-    whether the source's images are moved to where the target's content lies. export:
-    the formats in which the student of the chosen row leaves the run, after the evaluation.
-    choices: what an earlier run decided by measurement (precision and the like), to be kept; a run
-    writes its own here.
+    `teacher: …` is short for `teachers: {teacher: …}`. rows: where there are none, a student of the
+    source alone and one whose method is chosen, `auto: auto`. augmentation: what is done to the inputs
+    in training, one after another, in every row and teacher that does not say otherwise. weighting:
+    how often the source's samples are drawn: all alike ("equal"), each of several sources by its
+    share in the mixture that is most like the target ("domain"), or each sample by how likely it is
+    there ("sample"). match: whether the source's images are moved to where the target's content
+    lies. export: the formats in which the student of the chosen row leaves the run, after the
+    evaluation. choices: what an earlier run decided by measurement (precision and the like), to be
+    kept; a run writes its own here.
     """
 
     source: Data
@@ -112,9 +145,11 @@ class Recipe:
     augmentation: Sequence[Augmentation] = ()
     knowledge: KnowledgePlan = field(default_factory=KnowledgePlan)
     split: SplitSettings = field(default_factory=SplitSettings)
+    weighting: Weighting = "equal"
     classes: Literal["same", "shared", "source"] = "same"
     match: Literal["none", "frame"] = "none"
     gap: GapPlan = field(default_factory=GapPlan)
+    auto: AutoPlan = field(default_factory=AutoPlan)
     seeds: Annotated[int, Gt(0)] | Sequence[int] = 3
     baseline: str | None = None
     validator: str | None = None
@@ -134,11 +169,15 @@ class Learner:
 
 @dataclass(frozen=True)
 class Plan:
-    """One validated recipe, ready to be carried out; `cell` is its name within a matrix."""
+    """One validated recipe, ready to be carried out; `cell` is its name within a matrix.
+
+    decided: the row that was `auto` in the recipe, once a contest has chosen its method.
+    """
 
     name: str
     cell: str | None
     tree: ObjectNode
+    decided: str | None = None
 
     def make(self, key: str) -> Any:
         """New objects for a top-level key."""
@@ -157,15 +196,39 @@ class Plan:
     def teachers(self) -> dict[str, ObjectNode]:
         return self._named("teachers")
 
+    @property
+    def open_row(self) -> str | None:
+        """The name of the row whose method is still to be chosen."""
+        nodes = self._nodes("rows").items()
+        return next((name for name, row in nodes if isinstance(row, ValueNode) and row.value == OPEN), None)
+
+    def decide(self, row: Mapping[str, Any] | None) -> Plan:
+        """This plan with the chosen row in the place of the open one, or without it where there is None."""
+        name = self.open_row
+        assert name is not None, "there is a row to decide"
+        kept = {key: node for key, node in self._nodes("rows").items() if key != name or row is not None}
+        rows = {key: read_row(key, row) if key == name and row is not None else node for key, node in kept.items()}
+        return replace(self, tree=self._with(rows=MapNode(rows)), decided=name)
+
+    def trial(self, rows: Mapping[str, ObjectNode], seed: int) -> Plan:
+        """This plan with other rows, the first of which is the baseline, for one seed."""
+        first = next(iter(rows))
+        tree = self._with(rows=MapNode({**rows}), seeds=ValueNode([seed]), baseline=ValueNode(first))
+        return replace(self, tree=tree)
+
+    def _with(self, **nodes: Node) -> ObjectNode:
+        return replace(self.tree, settings={**self.tree.settings, **nodes})
+
     def names(self, key: str) -> list[str]:
         """The names of the rows or the teachers, also of those that could not be read."""
-        node = self.tree.settings[key]
-        return list(node.items) if isinstance(node, MapNode) else []
+        return list(self._nodes(key))
 
     def _named(self, key: str) -> dict[str, ObjectNode]:
+        return {name: item for name, item in self._nodes(key).items() if isinstance(item, ObjectNode)}
+
+    def _nodes(self, key: str) -> dict[str, Node]:
         node = self.tree.settings[key]
-        items = node.items if isinstance(node, MapNode) else {}
-        return {name: item for name, item in items.items() if isinstance(item, ObjectNode)}
+        return node.items if isinstance(node, MapNode) else {}
 
     def teacher_of(self, row: str) -> str | None:
         """The name of the teacher that teaches a row; None where there is none."""
@@ -197,8 +260,20 @@ class Plan:
         return sorted(_foreign(self.tree))
 
     def dump(self) -> dict[str, Any]:
-        """The resolved recipe, defaults written out."""
-        return {**self.tree.dump(), "name": self.name}
+        """The resolved recipe, defaults written out; a chosen row stands among the choices."""
+        content = {**self.tree.dump(), "name": self.name}
+        if self.decided is not None:
+            content["rows"] = {**content["rows"], self.decided: OPEN}
+        return content
+
+
+def read_row(name: str, row: Mapping[str, Any]) -> ObjectNode:
+    """A row as a recipe writes it; `UsageError` where it is none."""
+    faults = Faults()
+    node = parse(Row, row, f"rows.{name}", "the recipe", faults)
+    faults.raise_any(f"row {name!r}")
+    assert isinstance(node, ObjectNode)
+    return node
 
 
 def objectives_of(method: Method) -> list[Objective]:

@@ -30,7 +30,7 @@ from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._folder import command_line
 from limbeck.recipes._networks import parameter_bytes
-from limbeck.recipes._plan import Row, TeacherPlan
+from limbeck.recipes._plan import OPEN, Row, TeacherPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
@@ -68,6 +68,7 @@ def evaluation_stage(context: Context) -> None:
         source_test_labels=context.source.open("test", "evaluation"),
         selection_labels=selection,
         openings=_openings(context.folder),
+        choice=context.known(OPEN),
     )
     results = assemble(study)
     check_results(results)

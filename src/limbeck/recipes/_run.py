@@ -10,6 +10,7 @@ from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
 from limbeck.core.memory import freed_memory_kept
 from limbeck.recipes._check import check_name
 from limbeck.recipes._console import Console
+from limbeck.recipes._contest import contest_stage, recall_choice
 from limbeck.recipes._context import Context, check_same_data, open_context, remember
 from limbeck.recipes._export_stage import export_stage
 from limbeck.recipes._fit import check_fit
@@ -26,6 +27,7 @@ __all__ = ["STAGES", "run_recipe"]
 STAGES: dict[str, Callable[[Context], None]] = {
     "teacher": teacher_stage,
     "gap": gap_stage,
+    "contest": contest_stage,
     "knowledge": knowledge_stage,
     "student": student_stage,
     "evaluation": evaluation_stage,
@@ -33,6 +35,9 @@ STAGES: dict[str, Callable[[Context], None]] = {
     "report": report_stage,
 }
 """The path, in its order."""
+
+BEFORE_CHOICE = ("teacher", "gap", "contest")
+"""The stages that go without knowing every row."""
 
 
 def run_recipe(
@@ -115,5 +120,10 @@ def _run_plan(plan: Plan, folder: Path, stages: Sequence[str], fresh: bool, cons
         check_same_data(context)
         claim(folder, plan.dump())
         remember(context)
+        recall_choice(context)
         for stage in stages:
+            if context.plan.open_row is not None and stage not in BEFORE_CHOICE:
+                raise UsageError(
+                    f"The method of row {context.plan.open_row!r} is not chosen yet: run the stage contest first."
+                )
             STAGES[stage](context)

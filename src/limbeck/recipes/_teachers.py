@@ -19,11 +19,14 @@ def teacher_is_ready(context: Context, name: str, seed: int) -> bool:
     """Whether a teacher is trained for this seed, or loaded from a file."""
     if (teacher_folder(context, name, seed) / "done.json").exists():
         return True
-    return built_teacher(context.plan, name, seed, context.frame).trainable() is None
+    teacher = built_teacher(context.plan, name, seed, context.frame)
+    return teacher.trainable() is None and all(teacher_is_ready(context, member, seed) for member in teacher.consults())
 
 
 def ready_teacher(context: Context, name: str, seed: int) -> Teacher:
     """A teacher of a seed as it was trained or loaded."""
     trained = teacher_folder(context, name, seed) / "weights.safetensors"
     weights = trained if trained.exists() else None
-    return built_teacher(context.plan, name, seed, context.frame, weights)
+    consulted = context.plan.teachers[name].make().teacher.consults()
+    members = {member: ready_teacher(context, member, seed) for member in consulted}
+    return built_teacher(context.plan, name, seed, context.frame, weights, members)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ __all__ = [
     "student_folder",
     "student_stage",
     "teacher_stage",
+    "train_student",
     "validator_of",
 ]
 
@@ -53,9 +54,8 @@ EMBEDDED = 300
 def teacher_stage(context: Context) -> None:
     """Train each teacher with each seed, where it is not loaded from a file."""
     plan = context.plan
-    waiting = [
-        (seed, name) for seed in plan.seeds for name in plan.teachers if not teacher_is_ready(context, name, seed)
-    ]
+    trained = [name for name, node in plan.teachers.items() if not node.make().teacher.consults()]
+    waiting = [(seed, name) for seed in plan.seeds for name in trained if not teacher_is_ready(context, name, seed)]
     if not waiting:
         return
     with context.console.progress("teachers", len(waiting)) as show:
@@ -94,6 +94,8 @@ def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float
     method = teaching_method(made, network, context.frame)
     who = _Trained(name, seed, plan.teachers[name], teacher_folder(context, name, seed))
     job = _job(context, who, method, made.validator, context.about())
+    if made.source is not None:
+        job = replace(job, domains={**job.domains, "source": context.source.of(made.source).view()})
     return train(job, _trackers(context), tick)
 
 
@@ -147,19 +149,20 @@ def student_stage(context: Context) -> None:
     with context.console.progress("students", len(waiting)) as show:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
-            done = _train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
+            done = train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
             context.console.say(_said(name, seed, done, time.monotonic() - start))
 
 
 def student_folder(context: Context, name: str, seed: int) -> Path:
-    return context.folder / "students" / name / str(seed)
+    return context.folder / context.students / name / str(seed)
 
 
 def _is_done(context: Context, name: str, seed: int) -> bool:
     return (student_folder(context, name, seed) / "predictions.npz").exists()
 
 
-def _train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+def train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+    """Train a row, or read what was trained; its `done.json`."""
     plan = context.plan
     row: Row = plan.rows[name].make()
     stores = readers_of(context, name, seed)

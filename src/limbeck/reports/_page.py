@@ -20,6 +20,9 @@ from limbeck.reports._tracks import forest, label_shares
 
 __all__ = ["render", "write_report"]
 
+CONTEST = "auto"
+"""The choice that the comparison explains in words."""
+
 LISTED = 25
 """So many features of a table are shown at once; the others unfold."""
 
@@ -87,7 +90,7 @@ def _content(run: Run) -> dict[str, Any]:
         "share_ticks": share_ticks,
         "costs": cost(run),
         "environment": _flat(run.environment or {}),
-        "choices": _flat(run.choices or {}),
+        "choices": _flat({key: choice for key, choice in (run.choices or {}).items() if key != CONTEST}),
     }
 
 

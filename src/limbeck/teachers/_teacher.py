@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -19,6 +19,18 @@ class Teacher(ABC):
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"logits"})
+
+    def consults(self) -> tuple[str, ...]:
+        """The names of the other teachers that it asks."""
+        return ()
+
+    def by_gap(self) -> bool:
+        """Whether it wants to know how much each other teacher's source is like the target."""
+        return False
+
+    def join(self, members: Mapping[str, Teacher], shares: Mapping[str, float]) -> None:
+        """Take the teachers that it `consults`, before `build`; shares: of their sources, where it goes `by_gap`."""
+        assert not self.consults(), "a teacher that consults others takes them"
 
     @abstractmethod
     def build(self, shape: tuple[int, ...], task: Task, layers: Iterable[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from limbeck.augmentations import Views
-from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator
+from limbeck.core import Batch, DomainView, Knowledge, UsageError, generator, resampled
 from limbeck.knowledge import Reader
 
 __all__ = ["Reading", "Samples", "StreamOrder", "streams_of"]
@@ -31,7 +32,8 @@ class StreamOrder:
 
     rows: [n] the samples; labels: [n] theirs, where they may be seen. Every pass is a permutation
     of its own; a batch may reach over the end of one into the next, so that no sample is left out
-    and every batch is full.
+    and every batch is full. weights: [n], how often each is in a pass, on average over the passes;
+    a pass has n samples all the same.
 
     >>> order = StreamOrder(torch.arange(5), None, 2, seed=0, name="source")
     >>> parts = [index for step in range(5) for _, index, _ in order.passages(step)]
@@ -39,13 +41,16 @@ class StreamOrder:
     True
     """
 
-    def __init__(self, rows: Tensor, labels: Tensor | None, batch_size: int, seed: int, name: str):
+    def __init__(
+        self, rows: Tensor, labels: Tensor | None, batch_size: int, seed: int, name: str, weights: Tensor | None = None
+    ):
         self.rows = rows
         self.labels = labels
         self.n = len(rows)
         self.batch_size = min(batch_size, self.n)
         self.seed = seed
         self.name = name
+        self.weights = None if weights is None else weights.double().numpy()
         self._passes: dict[int, tuple[Tensor, Tensor | None]] = {}
 
     def passages(self, step: int) -> list[tuple[int, Tensor, Tensor | None]]:
@@ -63,7 +68,9 @@ class StreamOrder:
         """The samples in the order of a pass: brought into it once, so that a step only cuts a piece."""
         known = self._passes.get(number)
         if known is None:  # two passes are kept: a batch may need both, and workers may be a pass ahead
-            places = torch.from_numpy(generator(self.seed, "order", self.name, number).permutation(self.n))
+            random = generator(self.seed, "order", self.name, number)
+            drawn = np.arange(self.n) if self.weights is None else resampled(self.weights, random)
+            places = torch.from_numpy(random.permutation(drawn))
             known = self.rows[places], None if self.labels is None else self.labels[places]
             self._passes = {p: kept for p, kept in self._passes.items() if abs(p - number) == 1} | {number: known}
         return known
@@ -126,7 +133,8 @@ def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading:
                 f"The 'batch_size' of training must be at most {len(rows)}, the training samples of {view.name}. "
                 f"Got {batch_size}."
             )
-        order = StreamOrder(rows, labels, batch_size, reading.seed, name)
+        weights = view.weights[rows] if name == "source" and view.weights is not None else None
+        order = StreamOrder(rows, labels, batch_size, reading.seed, name, weights)
         streams[name] = samples = Samples(inputs[domain], order)
         samples.store, samples.views = reading.stores.get(domain), reading.views.get(name)
     return streams

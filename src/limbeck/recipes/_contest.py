@@ -1,0 +1,238 @@
+"""The stage that chooses a method where the recipe leaves it open: a contest without target labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from limbeck.core import RunError, Spec, UsageError
+from limbeck.core.files import read_json
+from limbeck.core.weights import load_weights, read_weights
+from limbeck.evaluation import BETWEEN_METHODS, Observations, applicable, combined, validate
+from limbeck.gap import simes
+from limbeck.methods import Evidence, Method
+from limbeck.recipes._check import ON_SOURCE, check_plan
+from limbeck.recipes._contest_words import explained
+from limbeck.recipes._context import Context
+from limbeck.recipes._fit import check_fit
+from limbeck.recipes._networks import built_method
+from limbeck.recipes._nodes import ObjectNode, ValueNode
+from limbeck.recipes._plan import OPEN, AutoPlan, GapPlan, Plan, read_row
+from limbeck.recipes._rooms import parts_of
+from limbeck.recipes._schema import Faults
+from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
+from limbeck.recipes._training_stages import student_folder, train_student
+from limbeck.training import predict, represent
+
+__all__ = ["contest_stage", "recall_choice"]
+
+FOLDER = "contest"
+"""In the run's folder, where the candidates are trained."""
+
+PASSES = 2.5
+"""A candidate takes about so many times as long as the baseline."""
+
+SCORED = 2000
+"""At most so many samples of each selection split are scored."""
+
+READ = (*BETWEEN_METHODS, ON_SOURCE)
+"""The validators that candidates are scored by."""
+
+
+def contest_stage(context: Context) -> None:
+    """Choose the method of the open row, where there is one, and put the row into the plan."""
+    if context.plan.open_row is None:
+        return
+    choice = _Contest(context).held()
+    context.keep(OPEN, choice)
+    context.console.say(choice["why"])
+    recall_choice(context)
+
+
+def recall_choice(context: Context) -> None:
+    """Put the row that a contest chose into the plan, where it was held before."""
+    if context.plan.open_row is None:
+        return
+    choice = context.known(OPEN)
+    if choice is not None:
+        context.plan = context.plan.decide(choice["row"])
+        check_fit(context)
+
+
+class _Contest:
+    """The candidates of one run, each trained for a while with the first seed, then compared."""
+
+    def __init__(self, context: Context):
+        self.context, self.plan, self.seed = context, context.plan, context.plan.seeds[0]
+        self.settings: AutoPlan = context.plan.make("auto")
+        self.evidence = _evidence(context, self.settings)
+        self.left: dict[str, str] = {}
+        self.epochs = 0
+        self.rows = {self.plan.baseline: self.plan.rows[self.plan.baseline], **self._candidates()}
+
+    def held(self) -> dict[str, Any]:
+        """The choice: the winner's row (None for the baseline, or where there is nothing to choose from), and why."""
+        if len(self.rows) > 1:
+            self._train()
+        scores = {name: self._scores(name) for name in self.rows} if len(self.rows) > 1 else {}
+        by, ranks = self._validators(scores), self._ranked(scores)
+        winner = max(ranks, key=ranks.__getitem__) if ranks else self.plan.baseline
+        found = [
+            {"name": name, "score": round(ranks[name], 4), "scores": scores[name]}
+            for name in sorted(ranks, key=lambda name: -ranks[name])
+        ]
+        choice = {
+            "winner": winner,
+            "baseline": self.plan.baseline,
+            "by": by,
+            "epochs": self.epochs,
+            "minutes": round(sum(self._done(name)["seconds"] for name in ranks) / 60, 2),
+            "candidates": found,
+            "left_out": self.left,
+        }
+        row = None if winner == self.plan.baseline else self.offered[winner] | {"title": f"auto: {winner}"}
+        names = (self.context.source.name, self.context.target.name)
+        return {"row": row, "why": explained(self.evidence, names, choice), **choice}
+
+    def _candidates(self) -> dict[str, ObjectNode]:
+        """What the methods offer for these data, without what cannot be carried out."""
+        self.offered: dict[str, dict[str, Any]] = {}
+        kinds = sorted(parts_of(Method).values(), key=lambda kind: not kind.closed_form)
+        for kind in kinds:
+            self.offered |= {name: dict(row) for name, row in kind.candidates(self.evidence).items()}
+        found = {}
+        for name, row in self.offered.items():
+            try:
+                node = read_row(name, row)
+                self._check(name, node)
+            except UsageError as error:
+                self.left[name] = str(error).splitlines()[-1].strip(" -")
+            else:
+                found[name] = node
+        return found
+
+    def _check(self, name: str, node: ObjectNode) -> None:
+        trial, faults = self._trial({name: node}), Faults()
+        check_plan(trial, faults)
+        faults.raise_any(name)
+        check_fit(replace(self.context, plan=trial))
+
+    def _trial(self, rows: Mapping[str, ObjectNode], **training: Any) -> Plan:
+        shortened = {name: _changed(node, training) for name, node in rows.items()}
+        return self.plan.trial(shortened, self.seed)
+
+    def _train(self) -> None:
+        self.epochs = self.context.choose(FOLDER, self._measured)["epochs"]
+        plan = self._trial(self.rows, epochs=self.epochs, compile=False)
+        self.context = replace(self.context, plan=plan, students=FOLDER)
+        spent = 0.0
+        with self.context.console.progress("contest", len(self.rows)) as show:
+            for number, name in enumerate(self.rows):
+                if spent > 60 * self.settings.budget:
+                    self.left[name] = f"the budget of {self.settings.budget:g} minutes was spent"
+                    continue
+                tick = partial(_tell, show, number, name)
+                try:
+                    spent += train_student(self.context, name, self.seed, tick)["seconds"]
+                except RunError as error:
+                    self.left[name] = str(error)
+        self.rows = {name: node for name, node in self.rows.items() if name not in self.left}
+
+    def _measured(self) -> dict[str, Any]:
+        """How many epochs of each candidate fit into the budget, by the time that one of the baseline takes."""
+        name = "one_epoch"
+        plan = self._trial({name: self.rows[self.plan.baseline]}, epochs=1, compile=False)
+        context = replace(self.context, plan=plan, students=FOLDER)
+        seconds = train_student(context, name, self.seed, lambda share: None)["seconds"]
+        trained = sum(not node.make().method.closed_form for node in self.rows.values())
+        fitting = int(60 * self.settings.budget / (trained * PASSES * max(seconds, 1e-3)))
+        epochs = self.plan.make("training").epochs
+        return {"epochs": max(1, min(epochs, fitting)), "epoch_seconds": seconds}
+
+    def _done(self, name: str) -> dict[str, Any]:
+        return read_json(student_folder(self.context, name, self.seed) / "done.json")
+
+    def _scores(self, name: str) -> dict[str, float]:
+        seen = self._observed(name)
+        return {validator: validate(validator, seen) for validator in applicable(seen) if validator in READ}
+
+    def _observed(self, name: str) -> Observations:
+        """What the validators see of a candidate: its answers and features on the selection splits."""
+        context = self.context
+        state, about = read_weights(student_folder(context, name, self.seed) / "weights.safetensors")
+        layers = {layer: tuple(size) for layer, size in about["knowledge"]["layers"].items()}
+        knowledge = Spec(about["knowledge"]["outputs"], layers)
+        method = built_method(context.plan, name, self.seed, context.frame, knowledge)
+        load_weights(method.evaluated.network, state, name)
+        student, target = method.evaluated, context.target.split_inputs("selection", SCORED)
+        seen = Observations(
+            torch.empty(0, context.task.outputs),
+            torch.empty(0, dtype=torch.int64),
+            predict(student, target),
+            context.task,
+            target_features=represent(student, target).flatten(1).float(),
+        )
+        if self.evidence.source_free:
+            return seen
+        source, view = context.source.split_inputs("selection", SCORED), context.source.view()
+        return replace(
+            seen,
+            source_logits=predict(student, source),
+            source_labels=view.labels("selection")[:SCORED],
+            source_features=represent(student, source).flatten(1).float(),
+        )
+
+    def _validators(self, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+        """Those that all candidates have: on the source alone where it is like the target, or nothing else can be."""
+        common = set.intersection(*map(set, scores.values())) if scores else set()
+        if ON_SOURCE in common and (not self.evidence.apart or not common & set(BETWEEN_METHODS)):
+            return [ON_SOURCE]
+        return [name for name in BETWEEN_METHODS if name in common]
+
+    def _ranked(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """The mean rank of each candidate, in [0, 1], or the score of the one validator; the first of the best wins."""
+        if not scores:
+            return {}
+        table = {by: [scores[name][by] for name in scores] for by in self._validators(scores)}
+        if len(table) == 1:
+            return dict(zip(scores, *table.values(), strict=True))
+        return dict(zip(scores, combined(table).tolist(), strict=True))
+
+
+def _tell(show: Any, number: int, name: str, share: float) -> None:
+    show(number + share, name)
+
+
+def _changed(node: ObjectNode, training: Mapping[str, Any]) -> ObjectNode:
+    own = {**node.settings["training"].make(), **training}
+    return replace(node, settings={**node.settings, "training": ValueNode(own)})
+
+
+def _evidence(context: Context, settings: AutoPlan) -> Evidence:
+    """What is known before anything is chosen, from the gap, the data and the teacher."""
+    plan, path = context.plan, context.folder / "gap.json"
+    if not path.exists():
+        raise UsageError("The gap is not measured yet, which the contest looks at: run the stage gap first.")
+    gap: GapPlan = plan.make("gap")
+    name = next(iter(plan.teachers), None)
+    if name is not None and not teacher_is_ready(context, name, plan.seeds[0]):
+        raise UsageError(f"The teacher {name!r} is not trained yet: run the stage teacher first.")
+    teacher = None if name is None else ready_teacher(context, name, plan.seeds[0])
+    source, target = context.source.splits, context.target.splits
+    return Evidence(
+        kind=str(context.preprocessing.state()["kind"]),
+        task=context.task,
+        shape=context.source.shape,
+        source=len(source["train"]),
+        target=len(target["train"]) + len(target["labelled"]),
+        labelled=plan.make("split").labelled,
+        apart=simes([entry["p_value"] for entry in read_json(path)["distances"]]) < gap.settings.alpha,
+        teacher=name,
+        provides=frozenset() if teacher is None else teacher.provides,
+        copied=teacher is not None and teacher.body() is not None,
+        source_free=settings.source_free,
+    )

@@ -1,0 +1,264 @@
+"""What a recipe leaves open is chosen without target labels, once a run, and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from limbeck.core import RunError, Task, UsageError
+from limbeck.core.files import read_json
+from limbeck.evaluation import BETWEEN_METHODS, check_results
+from limbeck.methods import Evidence, Method
+from limbeck.recipes import _contest, load_plans, load_student, predict_file
+from limbeck.recipes._plan import read_row
+from limbeck.recipes._rooms import parts_of
+
+Recipe = dict[str, Any]
+Run = Callable[..., Path]
+
+
+@pytest.fixture
+def apart(recipe: Recipe, tables: tuple[Path, Path]) -> Recipe:
+    """The small recipe without rows; its target lies far from its source."""
+    frame = pd.read_csv(tables[1])
+    frame.assign(dose=frame["dose"] + 3).to_csv(tables[1], index=False)
+    del recipe["rows"]
+    recipe["gap"]["settings"]["permutations"] = 99
+    return recipe
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float]], None]:
+    """Let the validators give these scores, in place of what they see."""
+
+    def give(scores: dict[str, float]) -> None:
+        monkeypatch.setattr(
+            _contest._Contest, "_scores", lambda self, name: dict.fromkeys(BETWEEN_METHODS, scores[name])
+        )
+
+    return give
+
+
+def candidates(folder: Path) -> list[str]:
+    return [found["name"] for found in choice(folder)["candidates"]]
+
+
+def choice(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
+
+
+def test_a_recipe_without_rows_is_chosen_for_and_explained(
+    apart: Recipe, run: Run, tables: Any, scored: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    offered = [
+        "alone",
+        "coral_map",
+        "jda",
+        "kliep",
+        "distill",
+        "distill_align",
+        "distill_information_max",
+        "mean_teacher",
+    ]
+    scored({name: float(name == "distill_align") for name in offered})
+    folder = run(apart)
+    assert sorted(candidates(folder)) == sorted(offered) and candidates(folder)[0] == "distill_align"
+    results = read_json(folder / "results.json")
+    check_results(results)
+    assert [(row["name"], row["title"]) for row in results["rows"]][1:] == [
+        ("alone", "alone"),
+        ("auto", "auto: distill_align"),
+    ]
+    why = results["choice"]["why"]
+    assert why.startswith(
+        "Chosen: distill_align. near and far differ beyond chance; there are 40 and 35 training samples"
+    )
+    assert "2 labelled target samples a class, a teacher that gives features and logits." in why
+    assert why in (folder / "report.html").read_text().replace("&#39;", "'")
+    assert results["openings"] and {entry["split"] for entry in results["openings"]} == {"test", "selection"}
+
+    def never(*args: Any, **more: Any) -> Any:
+        raise AssertionError("This was done before.")
+
+    monkeypatch.setattr(_contest, "train_student", never)
+    assert run(apart) == folder
+    (plan,) = load_plans(folder)
+    assert plan.rows["auto"].name is None and list(plan.rows) == ["alone", "auto"]
+    student = load_student(folder, "auto")
+    expected = np.load(folder / "students/auto/0/predictions.npz")["target_logits"]
+    assert student.network.network.state_dict() and len(expected) == 21
+    assert len(predict_file(folder, tables[1], "auto")) == 70
+
+
+def test_the_contest_reads_no_label_of_the_target(apart: Recipe, run: Run) -> None:
+    folder = run(apart, stages=["teacher", "gap", "contest"])
+    assert not (folder / "openings.jsonl").exists()
+    assert len(candidates(folder)) == 8 and choice(folder)["by"] == list(BETWEEN_METHODS)
+
+
+def test_where_the_baseline_is_best_nothing_is_adapted(apart: Recipe, run: Run, scored: Any) -> None:
+    class Worse(dict[str, float]):
+        def __missing__(self, name: str) -> float:
+            return 0.0
+
+    scored(Worse(alone=1.0))
+    folder = run(apart)
+    results = read_json(folder / "results.json")
+    assert [row["name"] for row in results["rows"]] == ["teacher", "alone"]
+    assert results["choice"]["why"].startswith("Chosen: none. The baseline, alone, is the best of them: do not adapt.")
+    assert run(apart) == folder and list(load_plans(folder)[0].rows) == ["alone"]
+
+
+def test_without_a_gap_only_plain_distillation_takes_part(recipe: Recipe, run: Run) -> None:
+    recipe["target"] = {"csv": {**recipe["source"]["csv"], "name": "again"}}
+    recipe["rows"] = {"mine": "source_only", "auto": "auto"}
+    folder = run(recipe, stages=["teacher", "gap", "contest"])
+    found = choice(folder)
+    assert set(candidates(folder)) == {"mine", "distill"} and found["by"] == ["source_validation"]
+    assert "near and again do not differ beyond chance" in found["why"]
+    assert ("plain distillation is enough" in found["why"]) == (found["winner"] == "distill")
+    assert ("mine is enough" in found["why"]) == (found["winner"] == "mine")
+
+
+def test_without_a_gap_and_a_teacher_there_is_nothing_to_choose(recipe: Recipe, run: Run) -> None:
+    recipe["target"] = {"csv": {**recipe["source"]["csv"], "name": "again"}}
+    del recipe["teacher"], recipe["rows"]
+    folder = run(recipe)
+    assert choice(folder)["why"].startswith("There is nothing to choose from, so alone stands alone.")
+    assert [row["name"] for row in read_json(folder / "results.json")["rows"]] == ["alone"]
+
+
+def test_a_spent_budget_leaves_candidates_out(apart: Recipe, run: Run) -> None:
+    folder = run(apart | {"auto": {"budget": 1e-9}}, stages=["teacher", "gap", "contest"])
+    found = choice(folder)
+    assert found["epochs"] == 1 and found["row"] is None and not found["candidates"]
+    assert "jda (the budget of 1e-09 minutes was spent)" in found["why"]
+
+
+def test_a_candidate_that_fails_does_not_stop_the_others(
+    apart: Recipe, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = _contest.train_student
+
+    def failing(context: Any, name: str, *rest: Any) -> Any:
+        if name == "mean_teacher":
+            raise RunError("The loss of mean_teacher became nan in epoch 1.")
+        return train(context, name, *rest)
+
+    monkeypatch.setattr(_contest, "train_student", failing)
+    folder = run(apart, stages=["teacher", "gap", "contest"])
+    assert len(candidates(folder)) == 7
+    assert "Left out: mean_teacher (The loss of mean_teacher became nan in epoch 1)." in choice(folder)["why"]
+
+
+def test_what_does_not_suit_is_left_out_with_the_reason(apart: Recipe, run: Run) -> None:
+    """A student that is augmented and taught needs stored views, which this recipe has none of."""
+    apart["augmentation"] = ["noise"]
+    folder = run(apart, stages=["teacher", "gap", "contest"])
+    assert set(candidates(folder)) == {"alone", "coral_map", "jda", "kliep"}
+    assert "set 'knowledge.views'" in choice(folder)["left_out"]["distill"]
+
+
+def test_values_are_chosen_for_on_the_source(apart: Recipe, run: Run) -> None:
+    for role in ("source", "target"):
+        apart[role]["csv"] |= {"label": "age", "task": "regression", "drop": ["sick"]}
+    folder = run(apart, stages=["teacher", "gap", "contest"])
+    assert set(candidates(folder)) == {"alone", "coral_map", "kliep", "distill", "distill_align"}
+    assert choice(folder)["by"] == ["source_validation"]
+
+
+def test_without_the_source_only_what_reads_none_of_it_takes_part(apart: Recipe, run: Run) -> None:
+    apart |= {"auto": {"source_free": True}, "split": {}}
+    folder = run(apart, stages=["teacher", "gap", "contest"])
+    assert set(candidates(folder)) == {"alone", "shot"}
+    assert (
+        "reverse_validation" not in choice(folder)["by"] and "source_validation" not in choice(folder)["candidates"][0]
+    )
+    assert load_plans(folder)[0].rows["alone"].make().method.source_free
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rows": {"a": "auto", "b": "auto"}}, "rows.b: One row of a recipe can be chosen by a contest, and 'a' is."),
+        ({"rows": {"a": "auto", "b": "source_only"}, "baseline": "a"}, "The row 'a' is still to be chosen"),
+        (
+            {"rows": {"a": "auto", "b": {"fine_tune": {}, "start": "a"}}},
+            "must be a row above it, or a teacher. Got 'a'",
+        ),
+        (
+            {"rows": {"b": "source_only", "c": {"fine_tune": {}, "start": "b"}, "a": "auto"}, "baseline": "c"},
+            "A contest trains the baseline by itself, and 'c' has a 'start'.",
+        ),
+        ({"auto": {"budget": 0}}, "The 'budget' of auto must be > 0. Got 0."),
+        ({"rows": {"a": "auto"}, "auto": {"source_free": True}, "teacher": None}, "learns from a teacher"),
+    ],
+)
+def test_what_cannot_be_chosen_is_told(recipe: Recipe, changes: Recipe, said: str) -> None:
+    if changes.get("teacher", 1) is None:
+        del recipe["teacher"]
+    recipe |= {key: value for key, value in changes.items() if value is not None}
+    with pytest.raises(UsageError) as caught:
+        load_plans(recipe)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        (["contest"], "The gap is not measured yet, which the contest looks at: run the stage gap first."),
+        (["gap", "contest"], "The teacher 'teacher' is not trained yet: run the stage teacher first."),
+        (["teacher", "student"], "The method of row 'auto' is not chosen yet: run the stage contest first."),
+    ],
+)
+def test_a_contest_before_its_time_is_told(apart: Recipe, run: Run, stages: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(apart, stages=stages)
+    assert said in str(caught.value)
+
+
+EVIDENCE = Evidence(
+    "table", Task("classification", ("a", "b")), (4,), 90, 80, 0, True, "t", frozenset({"logits"}), True
+)
+CASES = {
+    "nothing": replace(EVIDENCE, apart=False, teacher=None, provides=frozenset()),
+    "table": EVIDENCE,
+    "wide": replace(EVIDENCE, shape=(4000,), kind="vectors"),
+    "images": replace(EVIDENCE, kind="images", shape=(1, 8, 8), labelled=3),
+    "text": replace(EVIDENCE, kind="text", shape=(50,), teacher=None, provides=frozenset()),
+    "values": replace(EVIDENCE, task=Task("regression")),
+    "source-free": replace(EVIDENCE, source_free=True),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_candidates_are_rows_named_after_their_method(case: str) -> None:
+    for method, kind in parts_of(Method).items():
+        for name, row in kind.candidates(CASES[case]).items():
+            assert name.startswith(method)
+            made = read_row(name, row).make().method
+            assert isinstance(made, kind)
+            if CASES[case].source_free:
+                assert made.source_free
+            if CASES[case].teacher is None:
+                assert "teacher" not in made.requires()
+            assert ("labelled" in made.reads()) <= (CASES[case].labelled > 0)
+
+
+def test_what_takes_part_follows_from_the_evidence() -> None:
+    def names(case: str) -> set[str]:
+        return {name for kind in parts_of(Method).values() for name in kind.candidates(CASES[case])}
+
+    assert names("nothing") == set()
+    assert {"coral_map", "jda", "kliep", "distill", "mean_teacher"} <= names("table")
+    assert not {"coral_map", "jda", "kliep"} & (names("wide") | names("images"))
+    assert {"msda", "distill_align"} <= names("text") and "distill" not in names("text")
+    assert names("values") == {"coral_map", "kliep", "distill", "distill_align"}
+    assert names("source-free") == {"shot"}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task
 from limbeck.networks import Observed
+from limbeck.objectives import Objective
 
 __all__ = ["Method", "Stream", "Update"]
 
@@ -100,6 +101,15 @@ class Method(nn.Module, ABC):
 
     def after_update(self) -> None:
         """Called after each optimiser step."""
+
+    def watched(self) -> dict[str, Tensor]:
+        """Scalars that are worth a look at each evaluation, by name: those that its objectives show."""
+        return {
+            name: value
+            for part in self.modules()
+            if isinstance(part, Objective)
+            for name, value in part.watched().items()
+        }
 
     def fit(self, source: DomainView, target: DomainView) -> None:
         """Where `closed_form`: find everything at once, and write it into what `build` made for `evaluated`."""

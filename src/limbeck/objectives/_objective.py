@@ -41,6 +41,10 @@ class Objective(nn.Module, ABC):
     def at(self, progress: float) -> None:
         """Called before each step with the share of training done, in [0, 1), for inner schedules."""
 
+    def watched(self) -> dict[str, Tensor]:
+        """Scalars that are worth a look at each evaluation, by name; they stay on the device."""
+        return {}
+
     @abstractmethod
     def forward(self, outputs: Outputs, knowledge: Knowledge, batch: Batch) -> Float[Tensor, ""]:
         """The loss, averaged over the batch."""

@@ -191,7 +191,7 @@ def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
     teacher = ready_teacher(context, name, seed)
     source, target = context.source, context.target
     path = teacher_folder(context, name, seed) / "done.json"
-    loaded = {"epoch": None, "validators": {}, "seconds": 0.0, "collapse": None}
+    loaded: dict[str, Any] = {"epoch": None, "validators": {}, "seconds": 0.0, "collapse": None}
     done: dict[str, Any] = read_json(path) if path.exists() else loaded
     return SeedRecord(
         seed=seed,

@@ -36,7 +36,8 @@ class Opening:
 class DomainView:
     """What training may see of a domain: all inputs, the splits, and only the labels opened for it.
 
-    mapped: the inputs lie in a file, of which only what is read comes into memory.
+    mapped: the inputs lie in a file, of which only what is read comes into memory. domains: [N, domains]
+    which of several source domains each sample is of, as in `Batch`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class DomainView:
     splits: Mapping[str, Tensor]
     opened: Mapping[str, Tensor] = field(default_factory=dict)
     mapped: bool = False
+    domains: Tensor | None = None
 
     def labels(self, split: str) -> Tensor:
         """Labels of a split, in the order of `splits[split]`; `SealedLabelsError` where they are sealed."""
@@ -66,6 +68,8 @@ class Domain:
     A source has the splits train, selection and test and its labels are open. A target has
     labelled, train, selection and test; its labels can be read through `open` alone, and each
     reading is told to `on_open`, for the audit.
+
+    domains: [N] which of several source domains each sample is of, 0, 1, …; None where it is one.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Domain:
         raw: Any = None,
         notes: Sequence[str] = (),
         mapped: bool = False,
+        domains: np.ndarray | None = None,
     ):
         expected = SOURCE_SPLITS if role == "source" else TARGET_SPLITS
         assert set(splits) == set(expected), f"a {role} has the splits {expected}"
@@ -89,6 +94,7 @@ class Domain:
         self.raw = raw
         self.notes = tuple(notes)
         self.mapped = mapped
+        self.domains = None if domains is None else torch.from_numpy(np.eye(domains.max() + 1, dtype=bool)[domains])
         self.splits = {split: np.asarray(splits[split], dtype=np.int64) for split in expected}
         self.on_open: Callable[[Opening], None] | None = None
         self.labelled = labels is not None
@@ -135,7 +141,7 @@ class Domain:
         if not self.task.is_classification:
             labels = {split: (value - self.task.offset) / self.task.scale for split, value in labels.items()}
         splits = {split: torch.from_numpy(rows) for split, rows in self.splits.items()}
-        return DomainView(self.name, self.inputs, splits, labels, self.mapped)
+        return DomainView(self.name, self.inputs, splits, labels, self.mapped, self.domains)
 
     def _rows(self, split: str) -> np.ndarray:
         if split not in self.splits:

@@ -57,6 +57,7 @@ def take_rows(raw: Raw, rows: np.ndarray, note: str = "") -> Raw:
         groups=None if raw.groups is None else raw.groups[rows],
         test=None if raw.test is None else raw.test[rows],
         notes=(*raw.notes, note),
+        domains=None if raw.domains is None else raw.domains[rows],
     )
 
 

@@ -24,7 +24,8 @@ class Raw:
     inputs: N rows of a table, or an array [N, ...], which may lie in a file. labels: [N] class names as strings, or
     floats to regress (None: the domain has none; a missing label is None or NaN). classes: the
     names in the order of the outputs, None for regression or where there are no labels. groups:
-    [N] samples of one group stay in one split. test: [N] bool, an official test split.
+    [N] samples of one group stay in one split. test: [N] bool, an official test split. domains: [N] int64,
+    0, 1, …: which of several source domains a sample is of.
     notes: what was done while reading, in sentences for the report.
     """
 
@@ -36,6 +37,7 @@ class Raw:
     groups: np.ndarray | None = None
     test: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    domains: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

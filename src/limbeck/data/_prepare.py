@@ -109,7 +109,7 @@ def _owner(raw: Raw) -> Iterator[None]:
 def _check(raw: Raw, role: str) -> None:
     if not len(raw):
         raise UsageError(f"The {role} {raw.name} is empty.")
-    for what, values in (("labels", raw.labels), ("groups", raw.groups), ("test", raw.test)):
+    for what, values in (("labels", raw.labels), ("groups", raw.groups), ("test", raw.test), ("domains", raw.domains)):
         if values is not None and len(values) != len(raw):
             raise UsageError(f"The {role} {raw.name} has {len(raw)} inputs and {len(values)} {what}.")
     if raw.labels is not None and raw.kind == "regression" and np.isinf(raw.labels.astype(np.float64)).any():
@@ -186,4 +186,5 @@ def _domain(
         inputs = fitted.transform(raw.inputs)
         notes = (*raw.notes, *(fitted.notes if role == "source" else fitted.meet(raw.inputs)))
     mapped = isinstance(raw.inputs, Mapped)
-    return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes, mapped)
+    domains = raw.domains if role == "source" else None  # a method sees which target samples there are, and no more
+    return Domain(raw.name, role, inputs, labels, task, splits, raw.inputs, notes, mapped, domains)

@@ -18,7 +18,8 @@ class Several(Data):
 
     parts: of one kind: tables (a column that one lacks is missing there), texts with the same columns, or arrays
     whose samples have one shape. All is read into memory. Inputs are prepared as the first part says, fitted on the
-    training rows of all. Groups of different parts are different. Where some parts have an official test split,
+    training rows of all. Each part is a domain by itself to the methods that tell source domains apart, such as
+    `group_dro`. Groups of different parts are different. Where some parts have an official test split,
     the rows of the others train and select. name: of the domain, by default those of the parts.
 
     >>> from limbeck.data.arrays import Arrays
@@ -51,6 +52,7 @@ class Several(Data):
             _groups(raws),
             _test(raws),
             (_sizes(raws), *(f"{raw.name}: {note}" for raw in raws for note in raw.notes)),
+            np.repeat(np.arange(len(raws)), [len(raw) for raw in raws]),
         )
 
     def preprocessing(self) -> Preprocessing:

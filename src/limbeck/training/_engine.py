@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -74,12 +74,13 @@ class Engine:
 
     def place(self, batch: Batch) -> Batch:
         """A batch on the device, images in the layout of the network."""
-        inputs, known = self._moved(batch.inputs), batch.known
+        inputs = self._moved(batch.inputs)
         if self.settings.layout == "channels_last" and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         if self.device.type == "cpu":
-            return batch if inputs is batch.inputs else Batch(inputs, batch.index, known)
-        return Batch(inputs, self._moved(batch.index), None if known is None else self._moved(known))
+            return batch if inputs is batch.inputs else replace(batch, inputs=inputs)
+        known, domains = (None if value is None else self._moved(value) for value in (batch.known, batch.domains))
+        return Batch(inputs, self._moved(batch.index), known, domains=domains)
 
     def place_knowledge(self, said: Knowledge) -> Knowledge:
         if self.device.type == "cpu":

@@ -29,6 +29,7 @@ def evaluate(
 
     last: no evaluation comes after it.
     """
+    job.method.before_evaluation(domains)
     target = _seen(job.method, domains["target"])
     source, labels = Seen(target.logits[:0], target.features[:0]), torch.empty(0, dtype=torch.int64)
     if not job.method.source_free:

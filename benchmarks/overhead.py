@@ -22,7 +22,7 @@ from limbeck.networks import Observed
 from limbeck.networks.mlp import Mlp
 from limbeck.training import Job, Training, train
 
-SAMPLES, WIDTH, BATCH, EPOCHS = 3200, 32, 64, 40
+SAMPLES, WIDTH, BATCH, EPOCHS = 3200, 32, 64, 100
 STEPS = SAMPLES // BATCH * EPOCHS
 
 

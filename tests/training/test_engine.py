@@ -125,14 +125,13 @@ def trained(**changes: Any) -> tuple[Engine, list[Tensor]]:
     network.build((3, 8, 8), 3)
     run = engine(SourceOnly(), network, (3, 8, 8), **changes)
     for number in range(3):
-        placed = {name: run.place(batch) for name, batch in images().batches.items()}
-        list(run.update(Step(placed, {}), number, number / 3))
+        list(run.update(run.place(images()), number, number / 3))
     return run, [value.detach() for value in run.method.student.network.state_dict().values()]
 
 
 def test_channels_last_changes_the_layout_alone() -> None:
     (last, found), (_, expected) = trained(layout="channels_last"), trained(layout="contiguous")
-    placed = last.place(images().batches["source"])
+    placed = last.place(images()).batches["source"]
     assert placed.inputs.is_contiguous(memory_format=torch.channels_last)
     weight = last.method.student.network.body[4].weight
     assert weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()

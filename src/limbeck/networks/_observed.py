@@ -47,6 +47,12 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
+class _Seen:
+    """Where the hooks put layers; an attribute of a module itself takes longer to set than a small layer to run."""
+
+    layers: dict[str, Tensor] | None = None
+
+
 class Observed(nn.Module):
     """A network that also gives its inner layers: inputs → `Outputs`.
 
@@ -66,7 +72,7 @@ class Observed(nn.Module):
         self.head = head_of(network)
         self.layers = sorted(set(layers) - {FEATURES, INPUTS})
         self.shows_inputs = INPUTS in layers
-        self._seen: dict[str, Tensor] | None = None
+        self._seen = _Seen()
         self._compiled: Callable[[Tensor], Outputs] | None = None
         modules = dict(network.named_modules())
         unknown = [layer for layer in self.layers if layer not in modules]
@@ -79,15 +85,15 @@ class Observed(nn.Module):
             modules[layer].register_forward_hook(partial(self._keep_output, layer))
 
     def _keep_inputs(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if self._seen is not None:
-            self._seen[FEATURES] = inputs[0]
+        if self._seen.layers is not None:
+            self._seen.layers[FEATURES] = inputs[0]
 
     def _keep_output(self, layer: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if self._seen is None:
+        if self._seen.layers is None:
             return
         if not isinstance(output, Tensor):
             raise UsageError(f"The layer {layer!r} gives a {type(output).__name__}, no tensor: name another layer.")
-        self._seen[layer] = output
+        self._seen.layers[layer] = output
 
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Run compiled from now on, while training; evaluation stays eager, whose batches have many sizes."""
@@ -99,11 +105,11 @@ class Observed(nn.Module):
 
     def _observe(self, inputs: Tensor) -> Outputs:
         features = {INPUTS: inputs} if self.shows_inputs else {}
-        self._seen = features  # during this call alone: the network may also run without being observed
+        self._seen.layers = features  # during this call alone: the network may also run without being observed
         try:
             return Outputs(self.network(inputs), features)
         finally:
-            self._seen = None
+            self._seen.layers = None
 
     @torch.no_grad()
     def spec(self, shape: tuple[int, ...]) -> Spec:

@@ -25,8 +25,8 @@ class AlignSources(Objective):
     Needs: several source domains, of which two have at least two samples in the batch; no labels, no target.
     Range: that of the distance; 0 in expectation when all domains give equal features.
 
-    distance: one that regroups points, such as `coral` or `mmd`, whose median distance is that of the whole batch. A pair of domains of which one has fewer than two
-    samples in a batch counts nothing in it.
+    distance: one that regroups points, such as `coral` or `mmd`, whose median distance is that of the whole batch. A
+    pair of domains of which one has fewer than two samples in a batch counts nothing in it.
     """
 
     needs: frozenset[str] = frozenset({"domains"})

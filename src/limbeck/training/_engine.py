@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -47,8 +47,9 @@ class Engine:
             method.to(memory_format=torch.channels_last)
         if settings.compile is True:
             method.student.compile()
-        self.groups = method.parameter_groups()
-        self.optimisers = {name: make_optimiser(groups, settings) for name, groups in self.groups.items()}
+        groups = method.parameter_groups()
+        self.moved = {name: [p for entry in entries for p in entry["params"]] for name, entries in groups.items()}
+        self.optimisers = {name: make_optimiser(entries, settings) for name, entries in groups.items()}
 
     def update(self, step: Step, number: int, share: float) -> Iterator[dict[str, Tensor]]:
         """Carry out a step; gives the losses of each of its updates, which are still on the device.
@@ -62,7 +63,8 @@ class Engine:
         while (update := self._next(runs[0])) is not None:
             optimiser = self.optimisers[update.group]
             set_rate(optimiser, self.settings, share)
-            optimiser.zero_grad()
+            for parameter in self.moved[update.group]:  # as `zero_grad` does, in a tenth of its time
+                parameter.grad = None
             shown = self._backward(update, len(runs))
             for run in runs[1:]:  # one part's graph is gone before the next is made
                 shown = _added(shown, self._backward(self._next(run), len(runs)))
@@ -72,19 +74,23 @@ class Engine:
             yield shown
         self.method.after_update()
 
-    def place(self, batch: Batch) -> Batch:
-        """A batch on the device, images in the layout of the network."""
+    def place(self, step: Step) -> Step:
+        """A step on the device, images in the layout of the network."""
+        if self.device.type == "cpu" and self.settings.layout != "channels_last":
+            return step
+        return Step(
+            {name: self._placed(batch) for name, batch in step.batches.items()},
+            {name: self._placed_knowledge(said) for name, said in step.knowledge.items()},
+        )
+
+    def _placed(self, batch: Batch) -> Batch:
         inputs = self._moved(batch.inputs)
         if self.settings.layout == "channels_last" and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        if self.device.type == "cpu":
-            return batch if inputs is batch.inputs else replace(batch, inputs=inputs)
         known, domains = (None if value is None else self._moved(value) for value in (batch.known, batch.domains))
         return Batch(inputs, self._moved(batch.index), known, domains=domains)
 
-    def place_knowledge(self, said: Knowledge) -> Knowledge:
-        if self.device.type == "cpu":
-            return said
+    def _placed_knowledge(self, said: Knowledge) -> Knowledge:
         features = {layer: self._moved(value) for layer, value in said.features.items()}
         return Knowledge(None if said.logits is None else self._moved(said.logits), features)
 
@@ -122,8 +128,7 @@ class Engine:
 
     def _clip(self, group: str, norm: float) -> None:
         # Looking whether the norm is finite would wait for the device; the loss is looked at after the epoch.
-        parameters = [parameter for entry in self.groups[group] for parameter in entry["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, norm)
+        torch.nn.utils.clip_grad_norm_(self.moved[group], norm)
 
     def _seed(self, seed: int) -> None:
         """The generators that a step draws from; `torch.manual_seed` walks through all backends, which takes longer."""

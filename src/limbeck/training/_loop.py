@@ -109,11 +109,7 @@ class _Loop:
         progress, before = self.progress, batches.waited
         step = batches.next()
         progress.waited += batches.waited - before
-        placed = Step(
-            {name: self.engine.place(batch) for name, batch in step.batches.items()},
-            {name: self.engine.place_knowledge(said) for name, said in step.knowledge.items()},
-        )
-        self.pending += self.engine.update(placed, progress.step, progress.step / self.steps)
+        self.pending += self.engine.update(self.engine.place(step), progress.step, progress.step / self.steps)
         progress.step += 1
         progress.counted += 1
         if len(self.pending) > PENDING:

@@ -27,61 +27,66 @@ class Reading:
 
 
 class StreamOrder:
-    """Endless shuffled passes over n samples, cut into batches of equal size.
+    """Endless shuffled passes over samples, cut into batches of equal size.
 
-    Every pass is a permutation of its own; a batch may reach over the end of one into the next,
-    so that no sample is left out and every batch is full.
+    rows: [n] the samples; labels: [n] theirs, where they may be seen. Every pass is a permutation
+    of its own; a batch may reach over the end of one into the next, so that no sample is left out
+    and every batch is full.
 
-    >>> order = StreamOrder(5, 2, seed=0, name="source")
-    >>> sorted(int(i) for step in range(5) for i in order.batch(step)) == sorted(list(range(5)) * 2)
+    >>> order = StreamOrder(torch.arange(5), None, 2, seed=0, name="source")
+    >>> parts = [index for step in range(5) for _, index, _ in order.passages(step)]
+    >>> sorted(torch.cat(parts).tolist()) == sorted(list(range(5)) * 2)
     True
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int, name: str):
-        self.n = n
-        self.batch_size = min(batch_size, n)
+    def __init__(self, rows: Tensor, labels: Tensor | None, batch_size: int, seed: int, name: str):
+        self.rows = rows
+        self.labels = labels
+        self.n = len(rows)
+        self.batch_size = min(batch_size, self.n)
         self.seed = seed
         self.name = name
-        self._passes: dict[int, Tensor] = {}
+        self._passes: dict[int, tuple[Tensor, Tensor | None]] = {}
 
-    def batch(self, step: int) -> Tensor:
-        """Positions [batch_size] in 0…n−1 of this step."""
-        return torch.cat([places for _, places in self.passages(step)])
-
-    def passages(self, step: int) -> list[tuple[int, Tensor]]:
-        """The positions of this step by the number of the pass that they belong to: one, or two at the end of one."""
+    def passages(self, step: int) -> list[tuple[int, Tensor, Tensor | None]]:
+        """The samples of this step and their labels, by the number of their pass: one, or two at the end of one."""
         number, first = divmod(step * self.batch_size, self.n)
-        rows = self._permutation(number)[first : first + self.batch_size]
-        lacking = self.batch_size - len(rows)
-        return [(number, rows), (number + 1, self._permutation(number + 1)[:lacking])] if lacking else [(number, rows)]
+        last = first + self.batch_size
+        parts = [(number, first, last)] if last <= self.n else [(number, first, self.n), (number + 1, 0, last - self.n)]
+        return [(number, *self._cut(number, first, last)) for number, first, last in parts]
 
-    def _permutation(self, number: int) -> Tensor:
-        order = self._passes.get(number)
-        if order is None:  # two passes are kept: a batch may need both, and workers may be a pass ahead
-            order = torch.from_numpy(generator(self.seed, "order", self.name, number).permutation(self.n))
-            self._passes = {p: kept for p, kept in self._passes.items() if abs(p - number) == 1} | {number: order}
-        return order
+    def _cut(self, number: int, first: int, last: int) -> tuple[Tensor, Tensor | None]:
+        rows, labels = self._pass(number)
+        return rows[first:last], None if labels is None else labels[first:last]
+
+    def _pass(self, number: int) -> tuple[Tensor, Tensor | None]:
+        """The samples in the order of a pass: brought into it once, so that a step only cuts a piece."""
+        known = self._passes.get(number)
+        if known is None:  # two passes are kept: a batch may need both, and workers may be a pass ahead
+            places = torch.from_numpy(generator(self.seed, "order", self.name, number).permutation(self.n))
+            known = self.rows[places], None if self.labels is None else self.labels[places]
+            self._passes = {p: kept for p, kept in self._passes.items() if abs(p - number) == 1} | {number: known}
+        return known
 
 
 class Samples:
-    """The samples of one stream: rows of a domain, their labels where opened, the teacher's knowledge where asked.
+    """The samples of one stream: inputs of a domain, their labels where opened, the teacher's knowledge where asked.
 
     The n-th pass over the samples shows their n-th view, so that a store that holds these views
     holds exactly what is trained on.
     """
 
-    def __init__(self, inputs: Tensor, rows: Tensor, labels: Tensor | None, order: StreamOrder):
+    def __init__(self, inputs: Tensor, order: StreamOrder):
         self.inputs = inputs
-        self.rows = rows
-        self.labels = labels
         self.order = order
         self.store: Reader | None = None
         self.views: Views | None = None
         self.domains: Tensor | None = None
+        self._by_channel = inputs.ndim == 4 and not inputs.is_contiguous()
 
     def batch(self, step: int) -> tuple[Batch, Knowledge | None]:
         """This step's samples, and what the teacher said of them."""
-        parts = [self._part(number, places) for number, places in self.order.passages(step)]
+        parts = [self._part(*passage) for passage in self.order.passages(step)]
         if len(parts) == 1:
             return parts[0]
         (first, known), (second, later) = parts
@@ -90,16 +95,20 @@ class Samples:
         batch = Batch(inputs, index, labels, domains=domains)
         return batch, None if known is None or later is None else Knowledge.join(known, later)
 
-    def _part(self, passage: int, places: Tensor) -> tuple[Batch, Knowledge | None]:
-        index, view = self.rows[places], 0
-        inputs = self.inputs[index]
+    def _part(self, passage: int, index: Tensor, known: Tensor | None) -> tuple[Batch, Knowledge | None]:
+        inputs, view = self._gathered(index), 0
         if self.views is not None:
             view = self.views.view_of(passage)
             inputs = self.views.inputs(inputs, index, view)
-        known = None if self.labels is None else self.labels[places]
-        domains = None if self.domains is None else self.domains[index]
+        domains = None if self.domains is None else self.domains.index_select(0, index)
         batch = Batch(inputs, index, known, domains=domains)
         return batch, None if self.store is None else self.store.read(index, view)
+
+    def _gathered(self, index: Tensor) -> Tensor:
+        """inputs[index], in less time; channels-last ones stay so."""
+        if self._by_channel:
+            return self.inputs.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
+        return self.inputs.index_select(0, index)
 
 
 def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading: Reading) -> dict[str, Samples]:
@@ -121,8 +130,8 @@ def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading:
                 f"The 'batch_size' of training must be at most {len(rows)}, the training samples of {view.name}. "
                 f"Got {batch_size}."
             )
-        order = StreamOrder(len(rows), batch_size, reading.seed, name)
-        streams[name] = samples = Samples(inputs[domain], rows, labels, order)
+        order = StreamOrder(rows, labels, batch_size, reading.seed, name)
+        streams[name] = samples = Samples(inputs[domain], order)
         samples.store, samples.views = reading.stores.get(domain), reading.views.get(name)
         samples.domains = view.domains
     return streams

@@ -1,6 +1,6 @@
 """Domain generalisation: leave one digit domain out, train on the three others, and see nothing of it before the test.
 
-usage: python benchmarks/adaptation/generalisation.py [DOMAIN ...]      domains: scan photo mnist usps; needs $LIMBECK_DATA
+usage: python -m benchmarks.adaptation.generalisation [DOMAIN ...]   domains: scan photo mnist usps; needs $LIMBECK_DATA
 
 At most 1,500 images a domain, grey, 16×16. One small student and one setting for all methods; checkpoints are chosen on
 the source's selection split. The teachers of `distilled` know one of the three domains each, and answer together.
@@ -123,7 +123,7 @@ def part(path: str) -> dict[str, Any]:
 
 
 def taught(name: str, path: str) -> str:
-    """The weights of a network trained on one domain alone; the domain itself stands for the target, which is not used."""
+    """The weights of a network trained on one domain alone, which also stands for the target that nobody reads."""
     recipe = {**COMMON, "name": f"teacher_{name}", "source": part(path), "target": part(path), "seeds": 1}
     recipe |= {"student": {"cnn": WIDE}, "rows": {"alone": "source_only"}}
     (folder,) = run_recipe(recipe, runs=RUNS, stages=["student"], quiet=True)

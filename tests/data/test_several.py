@@ -38,7 +38,7 @@ def test_methods_are_told_which_part_a_source_sample_is_of() -> None:
     source, target, _, _ = prepare(raw, raw, Several([first, second]).preprocessing(), SplitSettings())
     assert source.view().domains.sum(0).tolist() == [39, 20]  # the row without a label is not used
     assert source.view().domains[38].tolist() == [True, False] and source.view().domains[39].tolist() == [False, True]
-    assert target.view().domains is None
+    assert target.view().domains is None and Several([first]).load().domains is None
     assert prepare(first.load(), raw, first.preprocessing(), SplitSettings())[0].view().domains is None
 
 

@@ -52,7 +52,7 @@ class Several(Data):
             _groups(raws),
             _test(raws),
             (_sizes(raws), *(f"{raw.name}: {note}" for raw in raws for note in raw.notes)),
-            np.repeat(np.arange(len(raws)), [len(raw) for raw in raws]),
+            np.repeat(np.arange(len(raws)), [len(raw) for raw in raws]) if len(raws) > 1 else None,
         )
 
     def preprocessing(self) -> Preprocessing:

@@ -60,6 +60,17 @@ class Work:
         train, test = (torch.from_numpy(target.splits[name]) for name in ("train", "test"))
         return cls(images, labels, train, test, trained_teacher())
 
+    def save(self, path: Path) -> None:
+        tensors = {name: getattr(self, name) for name in ("images", "labels", "train", "test")}
+        torch.save({**tensors, "teacher": self.teacher.state_dict()}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Work:
+        found = torch.load(path, weights_only=True)
+        teacher = network_of(TEACHER)
+        teacher.load_state_dict(found.pop("teacher"))
+        return cls(**found, teacher=teacher.eval())
+
     def recipe(self, folder: Path, **training: object) -> dict[str, Any]:
         """What limbeck is given: the images as files, the teacher's weights, one row with the soft labels alone."""
         for name, rows in (("source", slice(600)), ("target", slice(None))):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
+from limbeck.core.memory import freed_memory_kept
 from limbeck.recipes._check import check_name
 from limbeck.recipes._console import Console
 from limbeck.recipes._context import Context, check_same_data, open_context, remember
@@ -99,7 +100,7 @@ def _checked_stages(stages: Sequence[str] | None) -> list[str]:
 
 
 def _run_plan(plan: Plan, folder: Path, stages: Sequence[str], fresh: bool, console: Console) -> None:
-    with disk_faults(folder), locked(folder):
+    with disk_faults(folder), locked(folder), freed_memory_kept():
         if not fresh:
             check_owner(folder, plan.dump())
         context = open_context(plan, folder, console)

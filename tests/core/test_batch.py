@@ -65,3 +65,13 @@ def test_what_is_not_there_is_told() -> None:
         outputs(1, 0.0).feature("iner")
     with pytest.raises(UsageError, match=r"no layer 'features' in the teacher's knowledge. There are none"):
         Knowledge().feature()
+
+
+def test_domains_go_with_their_samples() -> None:
+    members = torch.eye(2, dtype=torch.bool)[torch.tensor([0, 1, 1])]
+    source = Batch(torch.zeros(3, 1), torch.arange(3), torch.arange(3), domains=members)
+    joined = Batch.join(source, Batch(torch.zeros(2, 1), torch.arange(2)))
+    assert joined.source.members.equal(members) and joined.target.domains is None
+    assert [part.members.tolist() for part in source.split(2)] == [members[:2].tolist(), members[2:].tolist()]
+    with pytest.raises(UsageError, match="one source domain"):
+        _ = joined.target.members

@@ -31,6 +31,18 @@ def test_rows_labels_and_groups_stay_together() -> None:
     assert Several([arrays(2), arrays(3)]).load().labels is None
 
 
+def test_methods_are_told_which_part_a_source_sample_is_of() -> None:
+    first, second = arrays(40, [*"ab" * 19, None, "b"], width=2), arrays(20, list("ab") * 10, width=2)
+    raw = Several([first, second]).load()
+    assert raw.origins.tolist() == ["arrays"] * 40 + ["arrays 2"] * 20  # equal names are told apart
+    source, target, _, _ = prepare(raw, raw, Several([first, second]).preprocessing(), SplitSettings())
+    assert source.view().domains.sum(0).tolist() == [39, 20]  # the row without a label is not used
+    assert source.view().domains[38].tolist() == [True, False] and source.view().domains[39].tolist() == [False, True]
+    assert target.view().domains is None
+    assert prepare(Several([first]).load(), raw, first.preprocessing(), SplitSettings())[0].view().domains is None
+    assert prepare(first.load(), raw, first.preprocessing(), SplitSettings())[0].view().domains is None
+
+
 def test_values_classes_and_official_tests() -> None:
     values = Several([arrays(30, np.arange(30) / 7), arrays(2)]).load()
     assert values.kind == "regression" and np.isnan(values.labels[-2:]).all() and values.labels[1] == 1 / 7

@@ -1,6 +1,7 @@
 import copy
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -218,3 +219,23 @@ def test_a_large_comparison_takes_under_ten_seconds():
     results = assemble(Study(**{**vars(study), "rows": [*study.rows, *extra]}))
     assert time.process_time() - started < 10
     check_results(results)
+
+
+def test_what_a_training_told_of_its_adaptation_is_passed_on(study):
+    rows = []
+    for row in study.rows:
+        told = {"gap": [0.1, 0.05, 0.25, -1e-9], "entropy": [1.0, 0.5, 0.25, 0.125]}
+        history = row.seeds[0].history
+        kept = None if history is None else replace(history, diagnostics=told if row.name == "distilled" else {})
+        first = replace(row.seeds[0], history=kept, collapse="It fell." if row.name == "distilled" else None)
+        rows.append(replace(row, seeds=[first, *row.seeds[1:]]))
+    results = assemble(replace(study, rows=rows))
+    check_results(results)
+    found = {name: row["seeds"][0] for name, row in _by_name(results).items()}
+    assert found["distilled"]["collapse"] == "It fell." and found["alone"]["collapse"] is None
+    assert found["distilled"]["diagnostics"] == {
+        "epochs": [2, 4, 6, 8],
+        "gap": [0.1, 0.05, 0.25, 0.0],
+        "entropy": [1.0, 0.5, 0.25, 0.125],
+    }
+    assert found["alone"]["diagnostics"] is None and found["teacher"]["diagnostics"] is None

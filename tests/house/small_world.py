@@ -48,7 +48,7 @@ def settings(**changes: Any) -> Training:
 
 @dataclass
 class World:
-    """A source and a target of 60 samples with 6 labelled ones, and what a method needs to train in them."""
+    """A source of three domains and a target, 60 samples each, 6 labelled, and what a method needs to train there."""
 
     task: Task = CLASSES
 
@@ -62,7 +62,8 @@ class World:
         splits = {"train": order[:34], "selection": order[34:46], "test": order[46:]}
         if role == "target":
             splits |= {"labelled": order[:6], "train": order[6:34]}
-        return Domain(role, role, inputs, labels, self.task, splits)
+        origins = np.array(["first", "second", "third"], object)[np.arange(60) // 5 % 3]
+        return Domain(role, role, inputs, labels, self.task, splits, origins=origins)
 
     def views(self, opened: Sequence[str] = ()) -> dict[str, DomainView]:
         return {"source": self.domain("source").view(), "target": self.domain("target").view(opened)}

@@ -135,7 +135,7 @@ def test_it_reads_no_sealed_label(world: World, make: Callable[[], Method]) -> N
 def test_it_says_what_it_reads(world: World, make: Callable[[], Method]) -> None:
     method = make()
     assert set(method.reads()) <= {"source", "labelled", "target"} and method.reads()
-    assert method.requires() <= {"teacher", "start", "target_labels"}
+    assert method.requires() <= {"teacher", "start", "domains", "target_labels"}
     assert method.knowledge_streams() <= set(method.reads())
     assert ("teacher" in method.requires()) == bool(method.knowledge_streams())
 

@@ -69,7 +69,9 @@ def case(objective: Objective, n: int = 6, dtype: torch.dtype = torch.float32, s
         knowledge = Knowledge(draw(width), {layer: draw(TEACHER_WIDTH) for layer in said})
     known = torch.arange(n) % width if width > 1 else torch.randn(n)
     labelled = objective.samples != "target"
-    batch = Batch(torch.zeros(rows, 1), torch.arange(rows), known if labelled else None, n if both else 0)
+    several = torch.eye(2, dtype=torch.bool)[torch.arange(n) % 2] if objective.samples == "source" else None
+    known = known if labelled else None
+    batch = Batch(torch.zeros(rows, 1), torch.arange(rows), known, n if both else 0, several)
     return Case(objective, outputs, knowledge, batch)
 
 

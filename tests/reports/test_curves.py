@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from limbeck.reports._curves import _curve, curve_charts, legend
+from limbeck.reports import write_report
+from limbeck.reports._curves import _curve, adaptation_charts, adapting, collapses, curve_charts, legend
 from limbeck.reports._run import read_run
 
 
@@ -63,3 +64,35 @@ def test_wide_losses_are_logarithmic(tmp_path) -> None:
     assert "10.0" not in str(curve_charts(read_run(tmp_path))[0].svg)
     (svg,) = [chart.svg for chart in curve_charts(read_run(tmp_path))]
     assert svg.count("<text") >= 4
+
+
+def test_rows_that_adapt_are_drawn_and_the_others_are_not(tmp_path) -> None:
+    write_log(tmp_path, "alone", 0, {1: 1.0, 2: 0.5})
+    told = {"diagnostics/gap": 0.3, "diagnostics/probe": 0.8, "diagnostics/discriminator": 0.7}
+    write_log(tmp_path, "dann", 0, {1: 1.0, 2: 0.5}, **told)
+    write_log(tmp_path, "mmd", 0, {1: 1.0, 2: 0.5}, **{"diagnostics/gap": 0.1})
+    run = read_run(tmp_path)
+    assert [key.title for key in adapting(run)] == ["dann", "mmd"]
+    assert [key.colour for key in adapting(run)] == [1, 2]  # as in the other charts
+    charts = adaptation_charts(run)
+    assert [chart.title.split()[0] for chart in charts] == ["gap", "domains", "domains"]
+    assert "of 2 rows" in charts[0].svg and "of 1 rows" in charts[1].svg
+    assert "How they adapted" in write_report(tmp_path).read_text(encoding="utf-8")
+
+
+def test_a_collapse_is_told_and_without_anything_to_tell_there_is_no_section(make_run) -> None:
+    folder = make_run()
+    assert "How they adapted" not in write_report(folder).read_text(encoding="utf-8")
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    results["rows"][6]["seeds"][1]["collapse"] = "distilled_aligned has collapsed: <it> fell."
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    (told,) = collapses(read_run(folder))
+    assert told == "distilled and aligned (MMD), seed 1: distilled_aligned has collapsed: <it> fell."
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "has collapsed: &lt;it&gt; fell." in page and 'href="#adaptation"' in page
+
+
+def test_a_logarithmic_axis_has_plain_numbers(tmp_path) -> None:
+    write_log(tmp_path, "a", 0, {1: 100.0, 2: 10.0, 3: 1.0})
+    (svg,) = [chart.svg for chart in curve_charts(read_run(tmp_path))]
+    assert "$" not in svg and ">100<" in svg and ">10<" in svg

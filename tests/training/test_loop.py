@@ -23,7 +23,7 @@ from limbeck.methods.target_only import TargetOnly
 from limbeck.objectives import Objective
 from limbeck.trackers.jsonl import Jsonl
 from limbeck.training import Training, predict, train
-from limbeck.training import _loop as loop
+from limbeck.training import _evaluation as evaluation
 
 WORLD = World()
 
@@ -111,7 +111,7 @@ def test_clipping_bounds_the_norm_of_the_gradient(clip: float, tmp_path: Path) -
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_a_diverged_loss_names_the_row_and_the_mend(clip: float | None, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"loss of row became (inf|nan) in epoch 2.*training\.learning_rate"):
-        run(Watching(diverges_at=7), tmp_path, clip=clip)
+        run(Watching(diverges_at=7), tmp_path, clip=clip, on_collapse="stop")
     assert [line["epoch"] for line in log(tmp_path)] == [1]
     assert not (tmp_path / "weights.safetensors").exists()
 
@@ -253,7 +253,7 @@ def test_the_seed_decides_and_nothing_before_does(tmp_path: Path) -> None:
 
 
 def test_large_selection_splits_are_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SELECTION_CAP", 5)
+    monkeypatch.setattr(evaluation, "SELECTION_CAP", 5)
     run(Watching(), tmp_path, validate=lambda s, y, t: {"fit": float(len(s) == len(y) == len(t) == 5)})
     assert log(tmp_path)[0]["validator/fit"] == 1.0
 

@@ -85,6 +85,16 @@ def test_labels_come_with_their_samples_and_only_where_they_are_open() -> None:
     assert opened.labels.equal(opened.index % 3)
 
 
+def test_source_domains_come_with_their_samples() -> None:
+    found = streams(["source", "target"])
+    whole = WORLD.domain("source").view().domains
+    assert whole is not None and whole.shape == (60, 3)
+    for step in range(9):  # some batches reach over the end of a pass
+        batch, _ = found["source"].batch(step)
+        assert batch.members.equal(whole[batch.index])
+        assert found["target"].batch(step)[0].domains is None
+
+
 def test_labels_to_regress_are_standardised() -> None:
     world = World(VALUES)
     batch, _ = streams(["source"], world)["source"].batch(0)

@@ -26,13 +26,15 @@ class Batch:
     inputs: [n, ...]. index: [n], each sample's place in its domain, the key of all that is stored
     per sample. `known` holds labels, [n] (int64 classes or float32 values), or None where they
     are sealed; in a joined batch it covers the source rows alone. sources: how many of the first
-    rows come from the source.
+    rows come from the source. domains: [n, domains] which of several source domains a sample is of,
+    one `True` a row, or None where the source is one; in a joined batch it covers the source rows alone.
     """
 
     inputs: Tensor
     index: Tensor
     known: Tensor | None = None
     sources: int = 0
+    domains: Tensor | None = None
 
     def __len__(self) -> int:
         return self.inputs.shape[0]
@@ -49,8 +51,15 @@ class Batch:
         return self.known
 
     @property
+    def members(self) -> Tensor:
+        """[n, domains] which of several source domains each sample is of; `UsageError` where the source is one."""
+        if self.domains is None:
+            raise UsageError("The samples are of one source domain. Put several together by the data part 'several'.")
+        return self.domains
+
+    @property
     def source(self) -> Batch:
-        return Batch(self.inputs[: self.sources], self.index[: self.sources], self.known)
+        return Batch(self.inputs[: self.sources], self.index[: self.sources], self.known, domains=self.domains)
 
     @property
     def target(self) -> Batch:
@@ -59,8 +68,10 @@ class Batch:
     def split(self, parts: int) -> list[Batch]:
         """Parts of nearly equal size, of samples that come from one domain."""
         known = [None] * parts if self.known is None else self.known.tensor_split(parts)
+        domains = [None] * parts if self.domains is None else self.domains.tensor_split(parts)
         inputs, index = self.inputs.tensor_split(parts), self.index.tensor_split(parts)
-        return [Batch(*part) for part in zip(inputs, index, known, strict=True)]
+        found = zip(inputs, index, known, domains, strict=True)
+        return [Batch(x, places, labels, domains=of) for x, places, labels, of in found]
 
     @classmethod
     def join(cls, source: Batch, target: Batch) -> Batch:
@@ -70,6 +81,7 @@ class Batch:
             torch.cat([source.index, target.index]),
             source.known,
             len(source),
+            source.domains,
         )
 
 

@@ -38,7 +38,8 @@ class DomainView:
     """What training may see of a domain: all inputs, the splits, and only the labels opened for it.
 
     mapped: the inputs lie in a file, of which only what is read comes into memory. weights: [N], how much each
-    sample counts where it trains, None where all count alike.
+    sample counts where it trains, None where all count alike. domains: [N, domains] which of several source
+    domains each sample is of, as in `Batch`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class DomainView:
     opened: Mapping[str, Tensor] = field(default_factory=dict)
     mapped: bool = False
     weights: Tensor | None = None
+    domains: Tensor | None = None
 
     def training(self) -> tuple[Tensor, Tensor]:
         """The rows that train, and their labels; weighted ones as often as they weigh, drawn once."""
@@ -80,6 +82,8 @@ class Domain:
     A source has the splits train, selection and test and its labels are open. A target has
     labelled, train, selection and test; its labels can be read through `open` alone, and each
     reading is told to `on_open`, for the audit.
+
+    domains: [N] which of several source domains each sample is of, 0, 1, …; None where it is one.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Domain:
         self.origins = origins
         self.weights: Tensor | None = None
         self.shares: dict[str, float] = {}
+        self.domains = None if role == "target" or origins is None else _one_hot(origins)
         self.splits = {split: np.asarray(splits[split], dtype=np.int64) for split in expected}
         self.on_open: Callable[[Opening], None] | None = None
         self.labelled = labels is not None
@@ -168,9 +173,15 @@ class Domain:
         if not self.task.is_classification:
             labels = {split: (value - self.task.offset) / self.task.scale for split, value in labels.items()}
         splits = {split: torch.from_numpy(rows) for split, rows in self.splits.items()}
-        return DomainView(self.name, self.inputs, splits, labels, self.mapped, self.weights)
+        return DomainView(self.name, self.inputs, splits, labels, self.mapped, self.weights, self.domains)
 
     def _rows(self, split: str) -> np.ndarray:
         if split not in self.splits:
             raise UsageError(f"The {self.role} {self.name} has no split {split!r}. {did_you_mean(split, self.splits)}")
         return self.splits[split]
+
+
+def _one_hot(origins: np.ndarray) -> Tensor | None:
+    """[N, sources], True where a sample is of a source, in the order of their first samples; None for one source."""
+    names = list(dict.fromkeys(origins.tolist()))
+    return torch.from_numpy(np.stack([origins == name for name in names], 1)) if len(names) > 1 else None

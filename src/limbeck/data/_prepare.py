@@ -123,7 +123,7 @@ def _check(raw: Raw, role: str) -> None:
             "needed: one each to train on, to select by and to test on. What has only few samples can be predicted by "
             "a student of another target: `limbeck predict`."
         )
-    for what, values in (("labels", raw.labels), ("groups", raw.groups), ("test", raw.test)):
+    for what, values in (("labels", raw.labels), ("groups", raw.groups), ("test", raw.test), ("origins", raw.origins)):
         if values is not None and len(values) != len(raw):
             raise UsageError(f"The {role} {raw.name} has {len(raw)} inputs and {len(values)} {what}.")
     if raw.labels is not None and raw.kind == "regression" and np.isinf(raw.labels.astype(np.float64)).any():

@@ -18,7 +18,8 @@ class Several(Data):
 
     parts: of one kind: tables (a column that one lacks is missing there), texts with the same columns, or arrays
     whose samples have one shape. All is read into memory. Inputs are prepared as the first part says, fitted on the
-    training rows of all. Groups of different parts are different. Where some parts have an official test split,
+    training rows of all. Each part is a domain by itself to the methods that tell source domains apart, such as
+    `group_dro`. Groups of different parts are different. Where some parts have an official test split,
     the rows of the others train and select. A recipe's `weighting` lets those count that are like the target. name:
     of the domain, by default those of the parts.
 
@@ -52,7 +53,7 @@ class Several(Data):
             _groups(raws),
             _test(raws),
             (_sizes(raws), *(f"{raw.name}: {note}" for raw in raws for note in raw.notes)),
-            np.concatenate([np.full(len(raw), raw.name, object) for raw in raws]),
+            np.concatenate([np.full(len(raw), name, object) for raw, name in zip(raws, _names(raws), strict=True)]),
         )
 
     def preprocessing(self) -> Preprocessing:
@@ -62,6 +63,12 @@ class Several(Data):
                 names = f"{type(first).__name__} and {type(other).__name__}"
                 raise UsageError(f"The 'parts' of several must be prepared alike. Got {names}.")
         return first
+
+
+def _names(raws: Sequence[Raw]) -> list[str]:
+    """The names of the parts, each its own: the second of one name has its number behind it."""
+    given = [raw.name for raw in raws]
+    return [name if name not in given[:place] else f"{name} {place + 1}" for place, name in enumerate(given)]
 
 
 def _inputs(raws: Sequence[Raw]) -> pd.DataFrame | np.ndarray:

@@ -21,12 +21,14 @@ class History:
     """The checkpoints that a training could choose from.
 
     epochs: of each checkpoint. scores: of the validator that chose, higher is better. logits:
-    [checkpoints, n, outputs], of the first n samples of the target's selection split.
+    [checkpoints, n, outputs], of the first n samples of the target's selection split. diagnostics: what an adaptive
+    training told of itself at each, by name.
     """
 
     epochs: Sequence[int]
     scores: Sequence[float]
     logits: Float[Tensor, "checkpoints n outputs"]
+    diagnostics: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class SeedRecord:
     """One trained model: the chosen epoch, its validators, its outputs on both test splits.
 
     Logits are the network's own: regression is brought into the user's unit by `Task.restore`.
-    epoch and history are None where there was no checkpoint to choose.
+    epoch and history are None where there was no checkpoint to choose. collapse: what was done about a training that
+    collapsed, in a sentence.
     """
 
     seed: int
@@ -44,6 +47,7 @@ class SeedRecord:
     history: History | None
     target_logits: Float[Tensor, "n outputs"]
     source_logits: Float[Tensor, "m outputs"]
+    collapse: str | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from limbeck.evaluation.metrics import (
     regression_metrics,
     reliability,
 )
-from limbeck.evaluation.records import RowRecord, SeedRecord, Study
+from limbeck.evaluation.records import History, RowRecord, SeedRecord, Study
 from limbeck.evaluation.regret import regret
 from limbeck.evaluation.statistics import bootstrap, compare, mcnemar, mean_std, sample_scores, statistic_for, vote
 from limbeck.evaluation.verdict import chosen_row, verdict
@@ -143,7 +143,17 @@ def _seed(study: Study, seed: SeedRecord, metric: str) -> Json:
         "regret": lost,
         "validators": {name: _finite(score) for name, score in seed.validators.items()},
         "train_seconds": float(seed.train_seconds),
+        "collapse": seed.collapse,
+        "diagnostics": _diagnostics(seed.history),
     }
+
+
+def _diagnostics(history: History | None) -> Json | None:
+    """What an adaptive training told of itself, by evaluation."""
+    if history is None or not history.diagnostics:
+        return None
+    told = {name: [round(float(value), 6) for value in values] for name, values in history.diagnostics.items()}
+    return {"epochs": [int(epoch) for epoch in history.epochs], **told}
 
 
 def _of_classes(study: Study, row: RowRecord, metrics: list[Json] | None) -> Json:

@@ -1,6 +1,7 @@
 """How far two domains are apart, and where: distances, features, class shares, in numbers and plain sentences."""
 
 from limbeck.gap._decision import Judgement
+from limbeck.gap.alignment import bandwidth_of, feature_gap
 from limbeck.gap.dataset_distance import dataset_distance
 from limbeck.gap.distances import measure_distances
 from limbeck.gap.evidence import logme_of_values
@@ -13,7 +14,7 @@ from limbeck.gap.judgement import (
     judge,
     wilson,
 )
-from limbeck.gap.labels import label_shift
+from limbeck.gap.labels import ClassShares, class_shares, label_shift
 from limbeck.gap.ranking import Rating, Standing, rank_candidates, subsampled
 from limbeck.gap.settings import GapSettings
 from limbeck.gap.summary import gap_summary, simes
@@ -32,6 +33,7 @@ from limbeck.gap.weights import density_ratio, source_shares
 __all__ = [
     "SCORES",
     "Candidate",
+    "ClassShares",
     "GapSettings",
     "Judgement",
     "Labelled",
@@ -41,6 +43,8 @@ __all__ = [
     "Standing",
     "Unlabelled",
     "UnlabelledValues",
+    "bandwidth_of",
+    "class_shares",
     "constant_errors",
     "cross_validated",
     "cross_validated_errors",
@@ -48,6 +52,7 @@ __all__ = [
     "density_ratio",
     "domain_separation",
     "explained",
+    "feature_gap",
     "feature_shift",
     "gap_summary",
     "judge",

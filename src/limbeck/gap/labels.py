@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,10 +12,48 @@ from torch import Tensor
 from limbeck.core import UsageError, generator
 from limbeck.gap.settings import DEFAULTS, GapSettings
 
-__all__ = ["label_shift"]
+__all__ = ["ClassShares", "class_shares", "label_shift"]
 
 WEAK = 0.1
 """A confusion matrix whose smallest singular value lies below this barely tells some classes apart."""
+
+
+class ClassShares(NamedTuple):
+    """Estimated shares of the target's classes, and the smallest singular value of the confusion matrix behind them.
+
+    tells: in [0, 1]; near 0 the model barely tells some classes apart, and the estimate is worth little.
+    """
+
+    estimated: Float[np.ndarray, " classes"]
+    tells: float
+
+    @property
+    def weak(self) -> bool:
+        return self.tells < WEAK
+
+
+def class_shares(
+    source_labels: Int[Tensor, " n"],
+    source_probabilities: Float[Tensor, "n classes"],
+    target_probabilities: Float[Tensor, "m classes"],
+) -> ClassShares:
+    """The target's class shares as `label_shift` estimates them, without an interval, in well under a millisecond.
+
+    Errors: `UsageError` for shapes that do not fit, or no samples.
+
+    >>> import torch
+    >>> labels, sure = torch.tensor([0, 0, 1, 1]), torch.eye(2)
+    >>> shares = class_shares(labels, sure[labels], sure[[0, 1, 1, 1]])
+    >>> shares.estimated.round(3).tolist(), shares.tells
+    ([0.25, 0.75], 1.0)
+    """
+    classes = source_probabilities.shape[1]
+    labels, source, target = _checked(source_labels, source_probabilities, target_probabilities, classes)
+    present = np.unique(labels)
+    confusion = _confusion([source[labels == k] for k in present])
+    estimated = np.zeros(classes)
+    estimated[present] = solve_shares(confusion, target.mean(0))
+    return ClassShares(estimated, _smallest(confusion))
 
 
 def label_shift(
@@ -61,7 +99,7 @@ def label_shift(
     moved = np.flatnonzero((lowest > 0) | (highest < 0))
     entry = {"estimated": estimated.tolist(), "source": shares.tolist(), "low": low, "high": high}
     entry["classes"] = [str(name) for name in classes]
-    weak = float(np.linalg.svd(_confusion(by_class), compute_uv=False).min()) < WEAK
+    weak = _smallest(_confusion(by_class)) < WEAK
     return {**entry, "sentence": _verdict(entry, moved, settings.confidence) + _doubts(entry, weak)}
 
 
@@ -99,6 +137,11 @@ def _checked(
 def _confusion(by_class: list[np.ndarray]) -> np.ndarray:
     """Column y: the mean prediction over the source samples of class y."""
     return np.stack([rows.mean(0) for rows in by_class], axis=1)
+
+
+def _smallest(confusion: np.ndarray) -> float:
+    """Its smallest singular value."""
+    return float(np.linalg.svd(confusion, compute_uv=False).min())
 
 
 def _drawn(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:

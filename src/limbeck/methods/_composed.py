@@ -48,7 +48,8 @@ class Composed(Method):
         return tuple(stream for stream in order if stream in wanted)
 
     def requires(self) -> frozenset[str]:
-        return self.needs | (frozenset({"teacher"}) if self.knowledge_streams() else frozenset())
+        several = {need for term in self.terms.terms for need in term.objective.needs} & {"domains"}
+        return self.needs | several | (frozenset({"teacher"}) if self.knowledge_streams() else frozenset())
 
     def student_layers(self) -> frozenset[str]:
         return frozenset(layer for term in self.terms.terms for layer in term.objective.layers())

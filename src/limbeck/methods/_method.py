@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task
 from limbeck.methods._evidence import Candidates, Evidence
 from limbeck.networks import Observed
+from limbeck.objectives import Objective
 
 __all__ = ["Method", "Stream", "Update"]
 
@@ -28,8 +29,9 @@ class Method(nn.Module, ABC):
 
     streams: the samples a step reads: "source" (labelled), "labelled" (the k labelled target
     samples), "target" (all target training samples, unlabelled). needs: what must be there beyond
-    that: "teacher", "start" (the weights of another row, or of the teacher) and "target_labels"
-    (opens the labels of the target's training split, which the results say). source_free: it may
+    that: "teacher", "start" (the weights of another row, or of the teacher), "domains" (several source
+    domains, told apart) and "target_labels" (opens the labels of the target's training split, which the results
+    say). source_free: it may
     see no sample of the source, neither in a step nor in the choice of the checkpoint. closed_form: it
     has no gradient steps, and therefore no updates; `fit` is called once in place of the loop.
 
@@ -110,6 +112,18 @@ class Method(nn.Module, ABC):
 
     def after_update(self) -> None:
         """Called after each optimiser step."""
+
+    def before_evaluation(self, domains: Mapping[str, DomainView]) -> None:
+        """Called before each evaluation, with what training may see: what `evaluated` needs is brought up to date."""
+
+    def watched(self) -> dict[str, Tensor]:
+        """Scalars that are worth a look at each evaluation, by name: those that its objectives show."""
+        return {
+            name: value
+            for part in self.modules()
+            if isinstance(part, Objective)
+            for name, value in part.watched().items()
+        }
 
     def fit(self, source: DomainView, target: DomainView) -> None:
         """Where `closed_form`: find everything at once, and write it into what `build` made for `evaluated`."""

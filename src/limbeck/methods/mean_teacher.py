@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from limbeck.augmentations import Augmentation, Views
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
 from limbeck.methods import Candidates, Evidence, Stream, Update
+from limbeck.methods._averaging import move_towards
 from limbeck.methods._composed import Composed, Statistics
 from limbeck.methods._statistics import still_statistics
 from limbeck.methods._target_pass import keep_table, training_rows
@@ -152,12 +153,7 @@ class MeanTeacher(Composed):
     def after_update(self) -> None:
         """Move the average; counted on the device, so that nobody waits for it."""
         share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
-        kept, new = self.average.network.state_dict(), self.student.network.state_dict()
-        for name, value in kept.items():
-            if value.is_floating_point():
-                value.lerp_(new[name], share.to(value.dtype))
-            else:
-                value.copy_(new[name])
+        move_towards(self.average.network, self.student.network, share)
         self.steps += 1
 
 

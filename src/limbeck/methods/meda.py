@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from annotated_types import Ge, Gt, Le
 from jaxtyping import Float, Int
@@ -113,7 +114,7 @@ class Meda(Shallow):
         wanted = nn.functional.one_hot(labels, self.task.outputs).to(features.dtype)
         near = features[: len(labels)]
         graph = neighbour_graph(rows, self.neighbours, 1.0)
-        laplacian = features - torch.from_numpy(graph @ features.numpy())
+        laplacian = features - torch.from_numpy(graph @ np.asarray(features))
         fixed = near.T @ near + self.smoothness * features.T @ laplacian
         fixed.diagonal().add_(self.ridge)
         guessed = labels[squared_distances(source, target).argmin(0)]

@@ -26,7 +26,8 @@ class Adversarial(Objective):
 
     strength: λ, by which the reversed gradient into the student is multiplied, a number or a schedule; the
     discriminator always learns at full strength. The default is the paper's 2/(1+exp(−10p))−1. Where no run has
-    said how far it is, the strength is that of its end. `discriminator.accuracy` can be logged.
+    said how far it is, the strength is that of its end. The discriminator's accuracy on
+    the last batch is shown at each evaluation.
     """
 
     needs: frozenset[str] = frozenset()
@@ -56,6 +57,9 @@ class Adversarial(Objective):
 
     def at(self, progress: float) -> None:
         self.current = value_at(self.strength, progress)
+
+    def watched(self) -> dict[str, Tensor]:
+        return {"discriminator": self.discriminator.accuracy}
 
     def forward(self, outputs: Outputs, knowledge: Knowledge, batch: Batch) -> Float[Tensor, ""]:
         source, target = two_domains("adversarial", outputs, self.layer)

@@ -36,7 +36,7 @@ class Cdan(Objective):
     Range: ≥ 0; log 2 where the discriminator knows nothing. It is the discriminator's loss: alignment makes it grow.
 
     strength: as of `adversarial`. seed: of the random projection, to `projection` numbers.
-    `discriminator.accuracy` can be logged.
+    The discriminator's accuracy on the last batch is shown at each evaluation.
     """
 
     needs: frozenset[str] = frozenset({"classes"})
@@ -84,6 +84,9 @@ class Cdan(Objective):
 
     def at(self, progress: float) -> None:
         self.current = value_at(self.strength, progress)
+
+    def watched(self) -> dict[str, Tensor]:
+        return {"discriminator": self.discriminator.accuracy}
 
     def forward(self, outputs: Outputs, knowledge: Knowledge, batch: Batch) -> Float[Tensor, ""]:
         features = torch.cat(two_domains("cdan", outputs, self.layer))

@@ -78,7 +78,13 @@ def _method(context: Context, name: str, teachers: dict[str, Teacher | None], fa
 
 
 def _suits_task(path: str, method: Method, context: Context, faults: Faults) -> bool:
-    """Objectives for classes need classes; each that has none is told."""
+    """Objectives for classes need classes; each that has none is told. And who tells domains apart needs several."""
+    if "domains" in method.requires() and context.source.domains is None:
+        faults.add(
+            path,
+            f"It tells source domains apart, and {context.source.name} is one: put several together by the data part "
+            "'several'.",
+        )
     if context.task.is_classification:
         return True
     unfit = [objective for objective in objectives_of(method) if "classes" in objective.needs]

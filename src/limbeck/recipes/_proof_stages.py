@@ -149,14 +149,17 @@ def _seed_record(context: Context, seed: int, folder: Path, validator: str | Non
     done = read_json(folder / "done.json")
     kept, history = np.load(folder / "predictions.npz"), np.load(folder / "history.npz")
     scores = history[f"validator/{validator_of(context, validator)}"]
+    told = {name.partition("/")[2]: history[name].tolist() for name in history if name.startswith("diagnostics/")}
+    logits = torch.from_numpy(history["target_logits"])
     return SeedRecord(
         seed=seed,
         epoch=done["epoch"],
         validators=done["validators"],
         train_seconds=done["seconds"],
-        history=History(history["epochs"].tolist(), scores.tolist(), torch.from_numpy(history["target_logits"])),
+        history=History(history["epochs"].tolist(), scores.tolist(), logits, told),
         target_logits=torch.from_numpy(kept["target_logits"]),
         source_logits=torch.from_numpy(kept["source_logits"]),
+        collapse=done["collapse"],
     )
 
 
@@ -188,7 +191,8 @@ def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
     teacher = ready_teacher(context, name, seed)
     source, target = context.source, context.target
     path = teacher_folder(context, name, seed) / "done.json"
-    done: dict[str, Any] = read_json(path) if path.exists() else {"epoch": None, "validators": {}, "seconds": 0.0}
+    loaded: dict[str, Any] = {"epoch": None, "validators": {}, "seconds": 0.0, "collapse": None}
+    done: dict[str, Any] = read_json(path) if path.exists() else loaded
     return SeedRecord(
         seed=seed,
         epoch=done["epoch"],
@@ -197,6 +201,7 @@ def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
         history=None,
         target_logits=_answers(teacher, target),
         source_logits=_answers(teacher, source),
+        collapse=done["collapse"],
     )
 
 

@@ -62,17 +62,18 @@ def teacher_stage(context: Context) -> None:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
             done = _train_teacher(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
-            context.console.say(_said(name, seed, done, time.monotonic() - start))
+            _say(context, name, seed, done, time.monotonic() - start)
 
 
 def _ticker(show: Callable[[float, str], None], number: int, text: str) -> Callable[[float], None]:
     return lambda share: show(number + share, text)
 
 
-def _said(name: str, seed: int, done: dict[str, Any], seconds: float) -> str:
-    if not done["steps"]:
-        return f"{name}, seed {seed}: solved in {seconds:.1f} s"
-    return f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
+def _say(context: Context, name: str, seed: int, done: dict[str, Any], seconds: float) -> None:
+    told = f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
+    context.console.say(told if done["steps"] else f"{name}, seed {seed}: solved in {seconds:.1f} s")
+    if done["collapse"] is not None:
+        context.console.say(f"{name}, seed {seed}: {done['collapse']}")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def student_stage(context: Context) -> None:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
             done = train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
-            context.console.say(_said(name, seed, done, time.monotonic() - start))
+            _say(context, name, seed, done, time.monotonic() - start)
 
 
 def student_folder(context: Context, name: str, seed: int) -> Path:

@@ -8,15 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from limbeck.reports._canvas import DASHES, INK, SERIES, Canvas, Chart, themed
 from limbeck.reports._run import Log, Run
 
-__all__ = ["Key", "curve_charts", "legend"]
+__all__ = ["Key", "adaptation_charts", "adapting", "collapses", "curve_charts", "legend"]
 
 WIDE = 30
 """Losses whose largest is so many times the smallest are drawn on a logarithmic scale."""
+
+
+ADAPTATION = {
+    "gap": ("gap in the features", "MMD² of source and target, 0 where they are alike"),
+    "probe": ("domains told apart by a probe", "accuracy, 0.5 is chance"),
+    "discriminator": ("domains told apart by its own discriminator", "accuracy, 0.5 is chance"),
+    "balance": ("classes off balance", "shares predicted to shares estimated, 0 to 1"),
+    "largest": ("share of the class predicted most", "near 1 one class swallows the others"),
+    "entropy": ("entropy of the predictions", "mean over the target, in nats"),
+}
+"""What an adaptive training tells of itself at each evaluation: its name in the log → its title and a note."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,33 @@ def legend(run: Run) -> list[Key]:
     ]
 
 
+def adapting(run: Run) -> list[Key]:
+    """The legend of the rows that tell how they adapted."""
+    return [key for key, row in zip(legend(run), _ordered(run), strict=True) if _diagnosed(run, row)]
+
+
+def collapses(run: Run) -> list[str]:
+    """What was done about each training that collapsed."""
+    return [
+        f"{row['title']}, seed {seed['seed']}: {seed['collapse']}"
+        for row in run.rows
+        for seed in row["seeds"]
+        if seed.get("collapse")
+    ]
+
+
+@themed
+def adaptation_charts(run: Run) -> list[Chart]:
+    """What the rows that learn from the target told of themselves at each evaluation."""
+    charts = []
+    for name, (title, note) in ADAPTATION.items():
+        found = [_curve(run, row, place, (f"diagnostics/{name}",)) for place, row in enumerate(_ordered(run))]
+        curves = [curve for curve in found if curve is not None]
+        if curves:
+            charts.append(Chart(title, _draw(f"adapt-{name}", title, curves), note))
+    return charts
+
+
 @themed
 def curve_charts(run: Run) -> list[Chart]:
     """The loss, the source accuracy and the validator of every row, as far as the logs hold them."""
@@ -63,6 +101,10 @@ def _ordered(run: Run) -> list[str]:
     """Rows with logs: in the order of the table, then those that are not in it."""
     named = [row["name"] for row in run.rows if row["name"] in run.logs]
     return named + [row for row in run.logs if row not in named]
+
+
+def _diagnosed(run: Run, row: str) -> bool:
+    return any(key.startswith("diagnostics/") for log in run.logs[row] for line in log for key in line)
 
 
 def _quantities(run: Run) -> dict[str, tuple[str, ...]]:
@@ -128,6 +170,8 @@ def _scale(axes: Axes, title: str, curves: Sequence[_Curve]) -> None:
     values = np.concatenate([curve.mean for curve in curves])
     if title == "training loss" and values.min() > 0 and values.max() > WIDE * values.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

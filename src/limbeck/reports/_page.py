@@ -11,7 +11,7 @@ import jinja2
 
 from limbeck.core.files import write_text
 from limbeck.reports._classes import confusion_charts, largest_confusions, recalls, reliability_charts
-from limbeck.reports._curves import curve_charts, legend
+from limbeck.reports._curves import adaptation_charts, adapting, collapses, curve_charts, legend
 from limbeck.reports._embedding import embedding_charts, names_classes
 from limbeck.reports._numbers import count, fixed, p_value, significant
 from limbeck.reports._run import Json, Run, read_run, sentences
@@ -78,6 +78,9 @@ def _content(run: Run) -> dict[str, Any]:
         "seeds": seeds(run),
         "keys": legend(run),
         "curves": curve_charts(run),
+        "adapting": adapting(run),
+        "adaptation": adaptation_charts(run),
+        "collapses": collapses(run),
         "recalls": recalls(run),
         "confusions": confusion_charts(run),
         "largest": largest_confusions(run),

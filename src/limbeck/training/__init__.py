@@ -1,6 +1,7 @@
 """The one loop: streams, precision, schedules, checkpoint and resume."""
 
-from limbeck.training._loop import Job, train
+from limbeck.training._job import Job
+from limbeck.training._loop import train
 from limbeck.training._measure import Passes, compile_choice, faster_passes, has_bf16
 from limbeck.training._predict import predict, represent
 from limbeck.training._settings import Training

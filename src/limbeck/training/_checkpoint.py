@@ -18,7 +18,13 @@ __all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
 
 @dataclass
 class Progress:
-    """Where a training stands. scores: each evaluation's validator scores; chosen: index of the best so far."""
+    """Where a training stands.
+
+    scores: each evaluation's validator scores; chosen: index of the best so far. diagnostics: each evaluation's, by
+    name; bandwidth, expected (class shares) and tells (how well the classes were told apart when they were estimated)
+    are what they are measured by. sound: whether each evaluation's answers had not collapsed. collapse: the sentence,
+    where it ended in a collapse.
+    """
 
     step: int = 0
     seconds: float = 0.0
@@ -31,6 +37,12 @@ class Progress:
     sums: dict[str, Tensor] = field(default_factory=dict)
     counted: int = 0
     stopped: bool = False
+    diagnostics: dict[str, list[float]] = field(default_factory=dict)
+    bandwidth: float = 0.0
+    expected: list[float] = field(default_factory=list)
+    tells: float = -1.0
+    sound: list[bool] = field(default_factory=list)
+    collapse: str | None = None
 
 
 def save_checkpoint(path: Path, progress: Progress, method: dict[str, Any], optimisers: dict[str, Any]) -> None:

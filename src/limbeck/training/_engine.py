@@ -84,10 +84,11 @@ class Engine:
         )
 
     def _placed(self, batch: Batch) -> Batch:
-        inputs, known = self._moved(batch.inputs), batch.known
+        inputs = self._moved(batch.inputs)
         if self.settings.layout == "channels_last" and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return Batch(inputs, self._moved(batch.index), None if known is None else self._moved(known))
+        known, domains = (None if value is None else self._moved(value) for value in (batch.known, batch.domains))
+        return Batch(inputs, self._moved(batch.index), known, domains=domains)
 
     def _placed_knowledge(self, said: Knowledge) -> Knowledge:
         features = {layer: self._moved(value) for layer, value in said.features.items()}

@@ -4,62 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.augmentations import Views
-from limbeck.core import DomainView, RunError, bad_value
 from limbeck.core.files import atomic_path, write_json
 from limbeck.core.weights import save_weights
-from limbeck.knowledge import Live, Reader
-from limbeck.methods import Method
+from limbeck.knowledge import Live
 from limbeck.trackers import Tracker
 from limbeck.training._checkpoint import Progress, load_checkpoint, save_checkpoint
+from limbeck.training._collapse import diverged
 from limbeck.training._engine import Engine, Step
+from limbeck.training._evaluation import evaluate
+from limbeck.training._job import Job
 from limbeck.training._optimisers import rate_factor
-from limbeck.training._predict import predict
 from limbeck.training._prefetch import Prefetch
-from limbeck.training._settings import Training
 from limbeck.training._streams import Reading, streams_of
 from limbeck.training._visible import visible_domains
 
-__all__ = ["Job", "train"]
-
-SELECTION_CAP = 2000
-"""At most so many samples of each selection split are scored after an epoch."""
+__all__ = ["train"]
 
 PENDING = 256
 """So many updates' losses wait to be added up."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training: a built method, what it may see and how (by domain), and where its files go.
-
-    validate: (source logits, source labels, target logits) of the selection splits → scores by
-    name, higher is better; it gets no target labels, and where the method is source-free no row
-    of the source: both are empty. validator: the score that chooses the
-    checkpoint. about: what is written into the weights file. views: the augmented views that a
-    stream shows, by its name.
-    """
-
-    name: str
-    folder: Path
-    method: Method
-    domains: Mapping[str, DomainView]
-    stores: Mapping[str, Reader]
-    settings: Training
-    seed: int
-    validate: Callable[[Tensor, Tensor, Tensor], dict[str, float]]
-    validator: str
-    about: Mapping[str, Any]
-    views: Mapping[str, Views] = field(default_factory=dict)
 
 
 def train(
@@ -176,53 +145,30 @@ class _Loop:
     def _end_epoch(self, epoch: int) -> None:
         progress = self.progress
         self._sum_up()
-        values = {name: float(total) / progress.counted for name, total in progress.sums.items()}
-        progress.sums, progress.counted = {}, 0
-        self._check_finite(values, epoch)
+        values: dict[str, float | str] = self._mean_losses(epoch)
         settings = self.job.settings
         rate = settings.learning_rate * rate_factor(settings, (progress.step - 1) / self.steps)
-        if epoch % settings.evaluate_every == 0 or progress.step == self.steps:
+        due = epoch % settings.evaluate_every == 0 or progress.step == self.steps
+        if due and not progress.stopped:
             values |= self._evaluate(epoch)
         seconds = {"seconds": round(progress.seconds, 3), "data_wait": round(progress.waited / progress.seconds, 3)}
         log = {"epoch": epoch, **values, "lr": rate, **seconds}
         for tracker in self.trackers:
             tracker.log(log, progress.step)
 
-    def _check_finite(self, values: Mapping[str, float], epoch: int) -> None:
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise RunError(
-                    f"The {name} of {self.job.name} became {value} in epoch {epoch}. Lower 'training.learning_rate' "
-                    f"({self.job.settings.learning_rate}) or set 'training.clip: 1.0'."
-                )
+    def _mean_losses(self, epoch: int) -> dict[str, float | str]:
+        """The epoch's mean losses, or the sentence that one of them is no number."""
+        progress = self.progress
+        means = {name: float(total) / progress.counted for name, total in progress.sums.items()}
+        progress.sums, progress.counted = {}, 0
+        broken = next((name for name, value in means.items() if not math.isfinite(value)), None)
+        if broken is not None:
+            return {"collapse": diverged(self.job, progress, broken, means[broken], epoch)}
+        return {**means}
 
-    def _evaluate(self, epoch: int) -> dict[str, float]:
-        """Score the selection splits, keep the student if it is the best so far."""
-        progress, job = self.progress, self.job
-        target_logits = self._selection_logits(self.domains["target"])
-        source_logits, labels = target_logits[:0], torch.empty(0, dtype=torch.int64)
-        if not job.method.source_free:
-            source_logits = self._selection_logits(self.domains["source"])
-            labels = self.domains["source"].labels("selection")[:SELECTION_CAP]
-        scores = {name: float(score) for name, score in job.validate(source_logits, labels, target_logits).items()}
-        if job.validator not in scores:
-            raise bad_value("validator", "the recipe", f"one of {sorted(scores)} for this task", job.validator)
-        self._check_finite({f"validator {name}": score for name, score in scores.items()}, epoch)
-        progress.epochs.append(epoch)
-        progress.logits.append(target_logits)
-        for name, score in scores.items():
-            progress.scores.setdefault(name, []).append(score)
-        history = progress.scores[job.validator]
-        if progress.chosen < 0 or history[-1] > history[progress.chosen]:
-            progress.chosen = len(history) - 1
-            progress.best = {name: v.detach().cpu().clone() for name, v in _student_state(job.method).items()}
-        patience = job.settings.patience
-        progress.stopped = patience is not None and len(history) - 1 - progress.chosen >= patience
-        return {f"validator/{name}": score for name, score in scores.items()}
-
-    def _selection_logits(self, view: DomainView) -> Tensor:
-        rows = view.splits["selection"][:SELECTION_CAP]
-        return predict(self.job.method.evaluated, view.inputs[rows])
+    def _evaluate(self, epoch: int) -> dict[str, float | str]:
+        last = self.progress.step == self.steps or self.job.method.closed_form
+        return evaluate(self.job, self.domains, self.progress, epoch, last)
 
     def _save(self) -> None:
         self._sum_up()
@@ -243,6 +189,7 @@ class _Loop:
         with atomic_path(job.folder / "history.npz") as path:
             scores = {f"validator/{name}": np.array(values) for name, values in progress.scores.items()}
             logits = torch.stack(progress.logits).numpy()
+            scores |= {f"diagnostics/{name}": np.array(values) for name, values in progress.diagnostics.items()}
             np.savez(path, epochs=np.array(progress.epochs), target_logits=logits, **scores)  # type: ignore[arg-type]
         done = {
             "epoch": progress.epochs[progress.chosen],
@@ -250,13 +197,10 @@ class _Loop:
             "steps": progress.step,
             "seconds": round(progress.seconds, 3),
             "stopped_early": progress.stopped,
+            "collapse": progress.collapse,
             "validators": {name: values[progress.chosen] for name, values in progress.scores.items()},
         }
         write_json(job.folder / "done.json", done)
         for path in (self.checkpoint, *job.folder.glob(f".{self.checkpoint.name}.*")):  # a kill may leave half a one
             path.unlink(missing_ok=True)
         return done
-
-
-def _student_state(method: Method) -> dict[str, Tensor]:
-    return method.evaluated.network.state_dict()

@@ -1,11 +1,34 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from limbeck.networks import Observed, evaluating
 
-__all__ = ["predict", "represent"]
+__all__ = ["Seen", "observe", "predict", "represent"]
+
+
+class Seen(NamedTuple):
+    """Logits [n, outputs] of samples, and the representation [k, d] of those that were to be shown, in float32."""
+
+    logits: Tensor
+    features: Tensor
+
+
+@torch.no_grad()
+def observe(student: Observed, inputs: Tensor, shown: Bool[Tensor, " n"], batch_size: int = 1024) -> Seen:
+    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones."""
+    device = next(student.parameters()).device
+    logits, features = [], []
+    with evaluating(student):
+        for batch, some in zip(inputs.split(batch_size), shown.split(batch_size), strict=True):
+            outputs = student(batch.to(device))
+            logits.append(outputs.logits.float().cpu())
+            features.append(outputs.feature()[some.to(device)].float().cpu())
+    return Seen(torch.cat(logits), torch.cat(features))
 
 
 @torch.no_grad()

@@ -23,7 +23,11 @@ class Training:
     the network in so many parts, for memory's sake. precision, layout (of images in memory) and
     compile: "auto" is decided once a run, by measurement. workers: threads that get coming batches
     ready; "auto" takes one where batches are augmented, answered by a live teacher, or read from
-    disk.
+    disk. on_collapse: what is done where the loss is no number, or where a method that learns from the target says
+    the same of all of it, or names nearly all of it one class though the estimated class shares say otherwise:
+    "fall_back" keeps the best checkpoint at which that was not so, "stop" fails (at two evaluations in a row after
+    a sound one, or at the last), "go_on" only says it. A loss that is no number ends the training, which fails where
+    there is nothing to fall back to.
     """
 
     epochs: Annotated[int, Gt(0)] = 30
@@ -43,6 +47,7 @@ class Training:
     compile: Literal["auto"] | bool = "auto"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: Annotated[int, Ge(0)] | Literal["auto"] = "auto"
+    on_collapse: Literal["fall_back", "stop", "go_on"] = "fall_back"
     checkpoint_seconds: Annotated[float, Gt(0), Le(3600)] = 20.0
 
     def __post_init__(self) -> None:

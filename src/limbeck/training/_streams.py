@@ -88,6 +88,7 @@ class Samples:
         self.order = order
         self.store: Reader | None = None
         self.views: Views | None = None
+        self.domains: Tensor | None = None
         self._by_channel = inputs.ndim == 4 and not inputs.is_contiguous()
 
     def batch(self, step: int) -> tuple[Batch, Knowledge | None]:
@@ -96,8 +97,9 @@ class Samples:
         if len(parts) == 1:
             return parts[0]
         (first, known), (second, later) = parts
-        labels = None if first.known is None or second.known is None else torch.cat([first.known, second.known])
-        batch = Batch(torch.cat([first.inputs, second.inputs]), torch.cat([first.index, second.index]), labels)
+        labels, domains = _joined(first.known, second.known), _joined(first.domains, second.domains)
+        inputs, index = torch.cat([first.inputs, second.inputs]), torch.cat([first.index, second.index])
+        batch = Batch(inputs, index, labels, domains=domains)
         return batch, None if known is None or later is None else Knowledge.join(known, later)
 
     def _part(self, passage: int, index: Tensor, known: Tensor | None) -> tuple[Batch, Knowledge | None]:
@@ -105,7 +107,9 @@ class Samples:
         if self.views is not None:
             view = self.views.view_of(passage)
             inputs = self.views.inputs(inputs, index, view)
-        return Batch(inputs, index, known), None if self.store is None else self.store.read(index, view)
+        domains = None if self.domains is None else self.domains.index_select(0, index)
+        batch = Batch(inputs, index, known, domains=domains)
+        return batch, None if self.store is None else self.store.read(index, view)
 
     def _gathered(self, index: Tensor) -> Tensor:
         """inputs[index], in less time; channels-last ones stay so."""
@@ -137,7 +141,12 @@ def streams_of(names: Sequence[str], domains: Mapping[str, DomainView], reading:
         order = StreamOrder(rows, labels, batch_size, reading.seed, name, weights)
         streams[name] = samples = Samples(inputs[domain], order)
         samples.store, samples.views = reading.stores.get(domain), reading.views.get(name)
+        samples.domains = view.domains
     return streams
+
+
+def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return None if first is None or second is None else torch.cat([first, second])
 
 
 def _laid_out(view: DomainView, channels_last: bool) -> Tensor:

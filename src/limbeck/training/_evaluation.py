@@ -1,0 +1,83 @@
+"""What happens at an evaluation: scores, diagnostics, and the choice of the checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from limbeck.core import DomainView, RunError, bad_value
+from limbeck.methods import Method
+from limbeck.training._checkpoint import Progress
+from limbeck.training._collapse import diverged, judge
+from limbeck.training._diagnostics import diagnose, is_adaptive, sample_of, trouble_with
+from limbeck.training._job import Job
+from limbeck.training._predict import Seen, observe
+
+__all__ = ["SELECTION_CAP", "evaluate"]
+
+SELECTION_CAP = 2000
+"""At most so many samples of each selection split are scored."""
+
+
+def evaluate(
+    job: Job, domains: Mapping[str, DomainView], progress: Progress, epoch: int, last: bool
+) -> dict[str, float | str]:
+    """Score the selection splits, keep the student if it is the best so far; what the log gets.
+
+    last: no evaluation comes after it.
+    """
+    job.method.before_evaluation(domains)
+    target = _seen(job.method, domains["target"])
+    source, labels = Seen(target.logits[:0], target.features[:0]), torch.empty(0, dtype=torch.int64)
+    if not job.method.source_free:
+        source, labels = _seen(job.method, domains["source"]), domains["source"].labels("selection")[:SELECTION_CAP]
+    if not (target.logits.isfinite().all() and source.logits.isfinite().all()):
+        return {"collapse": diverged(job, progress, "answers", math.nan, epoch)}
+    scores = _scores(job, source.logits, labels, target.logits, epoch)
+    values: dict[str, float | str] = {f"validator/{name}": score for name, score in scores.items()}
+    trouble = None
+    if is_adaptive(job.method):
+        found = diagnose(progress, job.method, source, labels, target)
+        trouble = trouble_with(progress, job.method.task, target.logits)
+        values |= {f"diagnostics/{name}": value for name, value in found.items()}
+    progress.epochs.append(epoch)
+    progress.logits.append(target.logits)
+    for name, score in scores.items():
+        progress.scores.setdefault(name, []).append(score)
+    _choose(job, progress, trouble is None)
+    collapse = judge(job, progress, trouble, epoch, last or progress.stopped)
+    return values if collapse is None else {**values, "collapse": collapse}
+
+
+def _seen(method: Method, view: DomainView) -> Seen:
+    rows = view.splits["selection"][:SELECTION_CAP]
+    shown = sample_of(view, len(rows)) if is_adaptive(method) else torch.zeros(len(rows), dtype=torch.bool)
+    return observe(method.evaluated, view.inputs[rows], shown)
+
+
+def _scores(job: Job, source: Tensor, labels: Tensor, target: Tensor, epoch: int) -> dict[str, float]:
+    scores = {name: float(score) for name, score in job.validate(source, labels, target).items()}
+    if job.validator not in scores:
+        raise bad_value("validator", "the recipe", f"one of {sorted(scores)} for this task", job.validator)
+    for name, score in scores.items():
+        if not math.isfinite(score):
+            raise RunError(f"The validator {name} of {job.name} became {score} in epoch {epoch}.")
+    return scores
+
+
+def _choose(job: Job, progress: Progress, sound: bool) -> None:
+    """Keep the student where it is better than all before; of those that fell, none before one that did not."""
+    history, falls_back = progress.scores[job.validator], job.settings.on_collapse == "fall_back"
+    chosen = progress.chosen
+    if chosen >= 0:
+        ranks = ((sound or not falls_back, history[-1]), (progress.sound[chosen] or not falls_back, history[chosen]))
+    if chosen < 0 or ranks[0] > ranks[1]:
+        progress.chosen = len(history) - 1
+        progress.best = {
+            name: value.detach().cpu().clone() for name, value in job.method.evaluated.network.state_dict().items()
+        }
+    patience = job.settings.patience
+    progress.stopped = patience is not None and len(history) - 1 - progress.chosen >= patience

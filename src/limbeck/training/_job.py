@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from limbeck.augmentations import Views
+from limbeck.core import DomainView
+from limbeck.knowledge import Reader
+from limbeck.methods import Method
+from limbeck.training._settings import Training
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: a built method, what it may see and how (by domain), and where its files go.
+
+    validate: (source logits, source labels, target logits) of the selection splits → scores by
+    name, higher is better; it gets no target labels, and where the method is source-free no row
+    of the source: both are empty. validator: the score that chooses the
+    checkpoint. about: what is written into the weights file. views: the augmented views that a
+    stream shows, by its name.
+    """
+
+    name: str
+    folder: Path
+    method: Method
+    domains: Mapping[str, DomainView]
+    stores: Mapping[str, Reader]
+    settings: Training
+    seed: int
+    validate: Callable[[Tensor, Tensor, Tensor], dict[str, float]]
+    validator: str
+    about: Mapping[str, Any]
+    views: Mapping[str, Views] = field(default_factory=dict)

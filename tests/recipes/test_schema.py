@@ -19,7 +19,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("studnt", 1, "the recipe has no setting 'studnt'. Did you mean 'student'?"),
     ("epochs", 3, "the recipe has no setting 'epochs'. Write it under 'training'."),
     ("student", "mpl", "student: There is no network 'mpl'. Did you mean 'mlp'?"),
-    ("teacher", "mlp", "teachers.teacher: There is no teacher 'mlp'. It is one of the networks. Known here: network."),
+    ("teacher", "mlp", "teachers.teacher: There is no teacher 'mlp'. It is one of the networks."),
     ("teacher.network", None, "teachers.teacher.network: network needs 'network'."),
     ("source", None, "source: One data part is expected: its name, or {name: {settings}}. Got None."),
     ("source", {"csv": {}}, "source.csv: csv needs 'path'."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -100,7 +101,8 @@ def moved(images: Float[Tensor, "n c h w"], own: Frame, wanted: Frame) -> Float[
 
 
 def _measured(domain: Domain) -> Frame:
-    rows = torch.from_numpy(domain.splits["train"])
+    own = [rows for split, rows in domain.splits.items() if split in ("labelled", "train")]
+    rows = torch.from_numpy(np.concatenate(own))
     frame = frame_of(domain.inputs[rows[:: max(1, -(-len(rows) // SAMPLES))]])
     if not min(frame.spread) > 0:
         raise UsageError(

@@ -1,6 +1,6 @@
 """A few labelled target samples: adaptation that uses them, against fine-tuning on them.
 
-usage: LIMBECK_DATA=… python benchmarks/adaptation/few_labels.py [--seeds 0 1 2] [--tasks photo …]   it goes on where it was stopped
+usage: LIMBECK_DATA=… python benchmarks/adaptation/few_labels.py [--seeds 0 1 2] [--tasks photo …]     resumable
 
 k labelled target samples of each class, drawn anew by each seed together with the splits. Digits: scan to photo, the
 splits and networks of the recipe `digits`, half of its epochs. Hospitals: Cleveland with the gaps of the target, halves

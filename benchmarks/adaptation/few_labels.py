@@ -1,6 +1,6 @@
 """A few labelled target samples: adaptation that uses them, against fine-tuning on them.
 
-usage: LIMBECK_DATA=… python benchmarks/adaptation/few_labels.py [--seeds 0 1 2]     it goes on where it was stopped
+usage: LIMBECK_DATA=… python benchmarks/adaptation/few_labels.py [--seeds 0 1 2] [--tasks photo …]     resumable
 
 k labelled target samples of each class, drawn anew by each seed together with the splits. Digits: scan to photo, the
 splits and networks of the recipe `digits`, half of its epochs. Hospitals: Cleveland with the gaps of the target, halves
@@ -39,8 +39,9 @@ ROWS = ("source", "fine-tuned", "labels added", "adapted")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    seeds = parser.parse_args().seeds
-    for task in TASKS:
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
+    seeds, tasks = parser.parse_args().seeds, parser.parse_args().tasks
+    for task in tasks:
         cells = {k: [scores_of(task, k, seed) for seed in seeds] for k in COUNTS}
         print(f"\n| {task} | " + " | ".join(f"k = {k}" for k in COUNTS) + " |")
         print("|---|" + "---|" * len(COUNTS))

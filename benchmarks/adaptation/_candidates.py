@@ -29,7 +29,7 @@ from limbeck.data.text import Text
 from limbeck.data.usps import Usps
 from limbeck.distances.coral import Coral
 from limbeck.distances.mmd import Mmd
-from limbeck.evaluation import Observations, mixed_consistency
+from limbeck.evaluation import Observations, headline, mixed_consistency, sample_scores, statistic_for
 from limbeck.methods import Method
 from limbeck.methods.distill import Distill
 from limbeck.networks import Network, Observed
@@ -97,7 +97,7 @@ class Candidates:
 
     @cached_property
     def truth(self) -> np.ndarray:
-        """[candidates], in %: the accuracy on the target's selection and test samples."""
+        """[candidates], in %: the headline metric on the target's selection and test samples."""
         return np.concatenate([file["truth"] for file in self._files])
 
 
@@ -152,10 +152,13 @@ def trained(pair: Pair, source: Domain, target: Domain, setting: str, seed: int)
     with tempfile.TemporaryDirectory() as folder:
         train(Job(setting, Path(folder), method, views, {}, settings, seed, watch, "last", {}))
     found = {name: np.stack([each[name] for each in seen]) for name in seen[0]}
-    said = np.concatenate([found["target_logits"], found.pop("test_logits")], axis=1).argmax(2)
-    truth = torch.cat([target.open(split, "regret")[:limit] for split, limit in HELD_OUT.items()]).numpy()
+    said = torch.from_numpy(np.concatenate([found["target_logits"], found.pop("test_logits")], axis=1))
+    labels = torch.cat([target.open(split, "regret")[:limit] for split, limit in HELD_OUT.items()])
+    metric, _ = headline(target.task, labels)
+    ones = np.ones((1, len(labels)))
+    truth = statistic_for(metric, labels)(ones, sample_scores(said, labels, target.task))[0]
     known = {"source_labels": source.open("selection", "validators")[:SEEN].numpy()}
-    return found | known | {"truth": 100 * (said == truth).mean(1)}
+    return found | known | {"truth": 100 * truth}
 
 
 def _seen(method: Method, source: Domain, target: Domain) -> dict[str, np.ndarray]:

@@ -4,8 +4,9 @@ usage: LIMBECK_DATA=… python benchmarks/adaptation/regret.py [--seeds 0 …] [
 
 A candidate is a checkpoint of a setting: 7 settings (source alone, MMD weak and strong, CORAL, adversarial, information
 maximisation, MCC), 10 checkpoints each. A validator sees the selection splits, without target labels, and chooses one
-candidate of a task. Its regret is what that loses against the best candidate, in points of accuracy on the target's
-selection and test samples, whose labels are read for this alone; ρ is Spearman's correlation of score and accuracy.
+candidate of a task. Its regret is what that loses against the best candidate, in points of accuracy (balanced where a
+class has more than two thirds) on the target's selection and test samples, whose labels are read for this alone; ρ is
+Spearman's correlation of score and accuracy.
 
 `calibrated` is `calibrated_information`, `combined …` the mean rank among the candidates, `last` the mean over the
 settings of the last checkpoint, `random` over all candidates. At the end the nested choice: for each family, the

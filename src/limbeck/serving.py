@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt
@@ -19,9 +19,6 @@ from limbeck.core import UsageError, bad_value, missing_extra
 from limbeck.core.files import read_json
 from limbeck.export import Exported, described, example, is_export, is_tabular
 from limbeck.recipes import load_export
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 __all__ = ["Limits", "make_app", "serve"]
 
@@ -97,12 +94,11 @@ def _calm() -> Iterator[None]:
             signal.signal(one, handler)
 
 
-def make_app(model: Exported, limits: Limits) -> FastAPI:
+def make_app(model: Exported, limits: Limits) -> Application:
     """The application: `/predict`, `/health`, `/card`, and `/docs` for people; errors are `{"error": "sentence"}`."""
     try:
         from fastapi import Body, FastAPI
         from fastapi.exceptions import RequestValidationError
-        from starlette.exceptions import HTTPException
     except ImportError as error:
         raise missing_extra("fastapi", "serve", "Serving") from error
 
@@ -126,7 +122,8 @@ def make_app(model: Exported, limits: Limits) -> FastAPI:
     app.add_exception_handler(UsageError, _refusal(422))
     app.add_exception_handler(TooMuchError, _refusal(413))
     app.add_exception_handler(RequestValidationError, _refusal(400, "The body is not JSON. Send application/json."))
-    app.add_exception_handler(HTTPException, _refusal(None))
+    for code in (400, 404, 405):
+        app.add_exception_handler(code, _refusal(code))
     app.add_exception_handler(Exception, _refusal(500, "The student failed on this; the server's log says how."))
     app.add_middleware(_Bounded, most=limits.bytes)
     return app
@@ -192,14 +189,13 @@ def _array(samples: list[Any], model: Exported) -> np.ndarray:
     return array
 
 
-def _refusal(status: int | None, sentence: str | None = None) -> Callable[[Any, Exception], Any]:
-    """What turns an error into JSON; without a status or a sentence it takes those of the error."""
+def _refusal(status: int, sentence: str | None = None) -> Callable[[Any, Exception], Any]:
+    """What turns an error into JSON, with the error's own sentence where none is given."""
 
     def answer(request: Any, error: Exception) -> Any:
         from fastapi.responses import JSONResponse
 
-        code = getattr(error, "status_code", 500) if status is None else status
-        return JSONResponse({"error": sentence or getattr(error, "detail", None) or str(error)}, code)
+        return JSONResponse({"error": sentence or getattr(error, "detail", None) or str(error)}, status)
 
     return answer
 

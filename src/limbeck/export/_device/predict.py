@@ -14,6 +14,7 @@ import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ def read(path: Path) -> Any:
     if not path.is_file():
         raise ValueError(f"There is no file {path}.")
     if path.name.lower().endswith(TABLES):
-        return _table(path)
+        try:
+            return _table(path)
+        except csv.Error as error:
+            raise ValueError(f"{path} is not a table: {error}") from error
     if path.suffix.lower() in PICTURES:
         return _picture(path)
     if path.suffix.lower() not in ARRAYS:
@@ -99,7 +103,7 @@ def _table(path: Path) -> dict[str, list[str]]:
     try:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix.lower() == ".gz" else content).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read as UTF-8: {error}") from error
     separator = max((",", ";", "\t"), key=re.sub(r'"[^"]*"', "", text.lstrip().partition("\n")[0]).count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)

@@ -96,14 +96,12 @@ def check(recipe: Recipe, overrides: Overrides = None) -> None:
     """Tell every error of a recipe, without running it."""
     from limbeck.recipes import load_plans
 
-    plans = load_plans(recipe, overrides or [])
-    for plan in plans:
-        cell = "" if plan.cell is None else f", {plan.cell}"
+    for plan in load_plans(recipe, overrides or []):
+        cell = f", {plan.cell}" if plan.cell else ""
         print(f"{plan.name}{cell}: {len(plan.names('rows'))} rows × {len(plan.seeds)} seeds, no errors")
         if plan.open_row is not None:
-            print(
-                f"  the method of {plan.open_row} is chosen by a contest of about {plan.make('auto').budget:g} minutes"
-            )
+            minutes = plan.make("auto").budget
+            print(f"  the method of {plan.open_row} is chosen by a contest of about {minutes:g} minutes")
         for foreign in plan.foreign():
             print(f"  runs code of yours: {foreign}")
 

@@ -55,7 +55,6 @@ ROWS: dict[str, Any] = {
     "distilled": {
         "distill": {
             "objectives": ["cross_entropy", {"kl": {"temperature": 2.0}, "on": "source"}],
-            "statistics": "joint",
         }
     },
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -147,12 +147,13 @@ def test_other_widths_work_or_are_refused_with_both(objective: Objective) -> Non
 
 @EACH
 def test_it_says_what_it_reads(objective: Objective) -> None:
-    assert objective.needs <= {"labels", "logits", "features", "classes"}
+    assert objective.needs <= {"labels", "logits", "features", "classes", "domains"}
     assert objective.samples in ("source", "labelled", "target", "both")
     assert bool(objective.knowledge_layers()) == ("features" in objective.needs)
     made = case(objective)
     taken_away: dict[str, Callable[[], Tensor]] = {
-        "labels": lambda: made.objective(made.outputs, made.knowledge, Batch(made.batch.inputs, made.batch.index)),
+        "labels": lambda: made.objective(made.outputs, made.knowledge, replace(made.batch, known=None)),
+        "domains": lambda: made.objective(made.outputs, made.knowledge, replace(made.batch, domains=None)),
         "logits": lambda: made.objective(made.outputs, Knowledge(None, made.knowledge.features), made.batch),
     }
     for what, call in taken_away.items():

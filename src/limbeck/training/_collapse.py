@@ -21,14 +21,13 @@ def diverged(job: Job, progress: Progress, name: str, value: float, epoch: int) 
 
 
 def judge(job: Job, progress: Progress, trouble: str | None, epoch: int, last: bool) -> str | None:
-    """Remember whether this evaluation is sound; the sentence where the `last` one is not.
+    """What is to be said of an evaluation whose answers have `trouble`: a sentence where it is the `last` one.
 
     A training may begin as one that has collapsed, and may recover from a collapse: so one that falls back goes on,
     and keeps a checkpoint that is sound wherever there was one. One that is to stop does at the second evaluation in a
     row, after a sound one.
     """
-    before, again = any(progress.sound), progress.sound[-1:] == [False]
-    progress.sound.append(trouble is None)
+    before, again = any(progress.sound), progress.sound[-2:] == [False, False]
     if trouble is None:
         return None
     choice = job.settings.on_collapse

@@ -47,7 +47,8 @@ def evaluate(
     progress.logits.append(target.logits)
     for name, score in scores.items():
         progress.scores.setdefault(name, []).append(score)
-    _choose(job, progress, trouble is None)
+    progress.sound.append(trouble is None)
+    _choose(job, progress)
     collapse = judge(job, progress, trouble, epoch, last or progress.stopped)
     return values if collapse is None else {**values, "collapse": collapse}
 
@@ -68,13 +69,11 @@ def _scores(job: Job, source: Tensor, labels: Tensor, target: Tensor, epoch: int
     return scores
 
 
-def _choose(job: Job, progress: Progress, sound: bool) -> None:
-    """Keep the student where it is better than all before; of those that fell, none before one that did not."""
+def _choose(job: Job, progress: Progress) -> None:
+    """Keep the student where it is better than all before; where it may fall back, whatever is sound is better."""
     history, falls_back = progress.scores[job.validator], job.settings.on_collapse == "fall_back"
-    chosen = progress.chosen
-    if chosen >= 0:
-        ranks = ((sound or not falls_back, history[-1]), (progress.sound[chosen] or not falls_back, history[chosen]))
-    if chosen < 0 or ranks[0] > ranks[1]:
+    ranks = [(sound or not falls_back, score) for sound, score in zip(progress.sound, history, strict=True)]
+    if progress.chosen < 0 or ranks[-1] > ranks[progress.chosen]:
         progress.chosen = len(history) - 1
         progress.best = {
             name: value.detach().cpu().clone() for name, value in job.method.evaluated.network.state_dict().items()

@@ -21,7 +21,6 @@ from limbeck.core import UsageError
 from limbeck.methods.distill import Distill
 from limbeck.objectives.cross_entropy import CrossEntropy
 from limbeck.objectives.kl import Kl
-from limbeck.recipes import _proof_stages
 
 ROWS = 60
 SMALL = {"mlp": {"hidden": [4]}}
@@ -50,7 +49,7 @@ SOURCE, TARGET = (INPUTS, LABELS), (INPUTS + 0.5, LABELS)
 def do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Do:
     """`transfer` with next to no training, and with a page where the test looks at it."""
     if "page" not in request.fixturenames:
-        monkeypatch.setattr(_proof_stages, "write_report", lambda folder: (folder / "report.html").touch())
+        monkeypatch.setattr("limbeck.reports.write_report", lambda folder: (folder / "report.html").touch())
 
     def call(
         source: Any = SOURCE, target: Any = TARGET, teacher: Any = SMALL, student: Any = SMALL, **more: Any

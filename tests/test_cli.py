@@ -121,7 +121,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["run", "small"], "There is no recipe 'small', neither a file nor shipped."),
     (["run", "digts"], "Did you mean 'digits'?"),
     (["run", "near.csv"], "near.csv"),
-    (["run", "none.yaml"], "4 errors in recipe none"),
+    (["run", "none.yaml"], "3 errors in recipe none"),
     (
         ["run", "wrong.yaml"],
         "2 errors in recipe wrong:\n  - the recipe has no setting 'studnt'. Did you mean 'student'?",

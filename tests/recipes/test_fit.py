@@ -45,7 +45,7 @@ def test_objectives_for_classes_need_classes(regression: Recipe, fault: Callable
     assert told.startswith("3 errors in small, now that the data are known")
     for owner in ("teachers.teacher: cross_entropy", "rows.distilled: cross_entropy", "rows.distilled: kl"):
         assert f"{owner} is for classes, and the labels of near are values to regress." in told
-    assert "Use one of: adversarial, afn, align, fitnet, mean_squared_error." in told
+    assert "Use one of: adversarial, afn, align, align_sources, fitnet, mean_squared_error." in told
 
 
 @pytest.mark.parametrize("place", ["validator", "rows.alone.validator", "teachers.teacher.validator"])

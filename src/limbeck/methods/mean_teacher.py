@@ -136,7 +136,7 @@ class MeanTeacher(Composed):
     @torch.no_grad()
     def least(self, batch: Batch, wanted: Tensor) -> Tensor | float:
         """The least probability that makes a label; where it goes by class, the samples that are certain are kept."""
-        if self.thresholds == "one":
+        if not len(self.certain):  # one threshold, or nothing is known yet of any sample
             return self.threshold
         found = class_thresholds(self.certain, wanted.shape[1], self.threshold)
         confidence, labels = wanted.float().softmax(1).max(1)

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import limbeck
+from limbeck.cli_device import device_commands
 
 __all__ = ["app", "main"]
 
@@ -42,6 +43,7 @@ app = typer.Typer(
 
 stores = typer.Typer(no_args_is_help=True)
 app.add_typer(stores, name="store", help="Stored knowledge: prune.")
+app.add_typer(device_commands)
 
 
 def _version(wanted: bool) -> bool:
@@ -144,13 +146,13 @@ def label(recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs")
 
 @app.command()
 def predict(
-    run: RunFolder,
+    run: Annotated[Path, typer.Argument(help="A run folder, such as runs/digits, or an exported one.")],
     data: Annotated[Path, typer.Argument(help="CSV or Parquet, .npy, .npz, or images, as the run's data were.")],
     out: Annotated[Path | None, typer.Option(help="The CSV to write, not standard output.", dir_okay=False)] = None,
     row: Annotated[str | None, typer.Option(help="Another row than the selected one.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the first.")] = None,
 ) -> None:
-    """Predict with a run's student, with probabilities."""
+    """Predict with a run's student, or an exported one, with probabilities."""
     from limbeck.core.files import write_text
     from limbeck.recipes import predict_file
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from limbeck.core.errors import RunError
 
-__all__ = ["atomic_path", "read_json", "write_json", "write_text", "writing"]
+__all__ = ["atomic_folder", "atomic_path", "read_json", "write_json", "write_text", "writing"]
 
 _MENDS = {
     errno.ENOSPC: "The disk is full: free some space and start the same command again, it goes on from here.",
@@ -60,6 +61,31 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside `path`, which takes its place when the block ends well and is removed otherwise.
+
+    What lay at `path` before is there until then, and gone afterwards. Raises `RunError` as `atomic_path`.
+    """
+    path = Path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    made, before = scratch / "made", scratch / "before"
+    try:
+        with writing(path):
+            made.mkdir()
+            yield made
+            for file in made.rglob("*"):
+                _flush(file)
+            if path.exists():
+                path.replace(before)
+            made.replace(path)
+            _flush(path.parent)
+    finally:
+        shutil.rmtree(scratch)
 
 
 def _umask() -> int:

@@ -2,10 +2,11 @@
 
 from limbeck.recipes._check import check_name
 from limbeck.recipes._describe import describe, recipe_summary
+from limbeck.recipes._export_stage import export_run
 from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
-from limbeck.recipes._predict import Student, load_student, predict_file
+from limbeck.recipes._predict import Student, load_export, load_student, predict_file
 from limbeck.recipes._rank import rank_recipe
 from limbeck.recipes._rooms import ROOMS, part_names, part_summary
 from limbeck.recipes._run import STAGES, run_recipe
@@ -16,6 +17,8 @@ __all__ = [
     "Student",
     "check_name",
     "describe",
+    "export_run",
+    "load_export",
     "load_plans",
     "load_student",
     "part_names",

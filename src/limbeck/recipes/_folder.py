@@ -38,7 +38,7 @@ _OWN_FILES = (
     "embedding.json",
     "report.html",
 )
-_OWN_FOLDERS = ("teachers", "knowledge", "students")
+_OWN_FOLDERS = ("teachers", "knowledge", "students", "export")
 
 
 def run_folders(path: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from limbeck.augmentations import Augmentation
 from limbeck.core import Inline, UsageError
 from limbeck.data import Data, SplitSettings
 from limbeck.distances import Distance
+from limbeck.export import Export
 from limbeck.gap import GapSettings
 from limbeck.knowledge import Keeping
 from limbeck.methods import Method
@@ -94,9 +95,10 @@ class Recipe:
     """The keys of a recipe file.
 
     `teacher: …` is short for `teachers: {teacher: …}`. augmentation: what is done to the inputs
-    in training, one after another, in every row and teacher that does not say otherwise. choices:
-    what an earlier run decided by measurement (precision and the like), to be kept; a run writes
-    its own here.
+    in training, one after another, in every row and teacher that does not say otherwise. export:
+    the formats in which the student of the chosen row leaves the run, after the evaluation.
+    choices: what an earlier run decided by measurement (precision and the like), to be kept; a run
+    writes its own here.
     """
 
     source: Data
@@ -115,6 +117,7 @@ class Recipe:
     baseline: str | None = None
     validator: str | None = None
     trackers: Sequence[Tracker] = ()
+    export: Sequence[Export] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -12,14 +12,16 @@ from limbeck.core.files import read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.data import Preprocessing, restore_preprocessing
 from limbeck.evaluation import chosen_row
+from limbeck.export import Export, Exported, is_export, read_manifest
 from limbeck.networks import Observed
 from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_learner
 from limbeck.recipes._networks import Frame, built_method
 from limbeck.recipes._plan import Plan
+from limbeck.recipes._rooms import part_class, room_of
 from limbeck.training import predict
 
-__all__ = ["Student", "load_student", "predict_file"]
+__all__ = ["Student", "load_export", "load_student", "predict_file"]
 
 
 class Student:
@@ -85,7 +87,23 @@ def _selected(run: Path, rows: list[str]) -> str:
     raise UsageError(f"{run} is not evaluated, so no row is selected: name one with --row. {did_you_mean('', rows)}")
 
 
+def load_export(folder: Path) -> Exported:
+    """An exported folder at work, by the first of its models."""
+    name = read_manifest(folder)["models"][0]["format"]
+    room = room_of(Export)
+    assert room is not None
+    return Exported(folder, part_class(room, name)())
+
+
 def predict_file(run: Path, data: Path, row: str | None = None, seed: int | None = None) -> pd.DataFrame:
-    """Predictions for a file of the same kind as the run's data, one line a sample."""
+    """Predictions for a file of the same kind as the run's data, one line a sample.
+
+    run: a run folder, or an exported one, of which the exported file predicts.
+    """
+    if is_export(run):
+        if row is not None or seed is not None:
+            raise UsageError(f"{run} is an exported student, of one row and one seed: leave out --row and --seed.")
+        exported = load_export(run)
+        return exported.predict(exported.read(data))
     student = load_student(run, row, seed)
     return student.predict(student.preprocessing.read(data))

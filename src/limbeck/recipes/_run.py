@@ -10,6 +10,7 @@ from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
 from limbeck.recipes._check import check_name
 from limbeck.recipes._console import Console
 from limbeck.recipes._context import Context, check_same_data, open_context, remember
+from limbeck.recipes._export_stage import export_stage
 from limbeck.recipes._fit import check_fit
 from limbeck.recipes._folder import check_owner, claim, clear, disk_faults, locked, run_folders
 from limbeck.recipes._gap_stage import gap_stage
@@ -28,6 +29,7 @@ STAGES: dict[str, Callable[[Context], None]] = {
     "knowledge": knowledge_stage,
     "student": student_stage,
     "evaluation": evaluation_stage,
+    "export": export_stage,
     "report": report_stage,
 }
 """The path, in its order."""

@@ -1,0 +1,60 @@
+"""The commands for what leaves the run: export, serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["device_commands"]
+
+device_commands = typer.Typer()
+
+
+@device_commands.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder, such as runs/digits.")],
+    row: Annotated[str | None, typer.Option(help="Another row than the selected one.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the first.")] = None,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="May be repeated; `limbeck list export` names them.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write, not `export` in the run's.")] = None,
+    samples: Annotated[Path | None, typer.Option(help="Real inputs to compare on, not the run's own.")] = None,
+) -> None:
+    """Write a run's student as a folder that works by itself, compared at once with the student."""
+    from limbeck.export import DEFAULT, read_manifest
+    from limbeck.recipes import export_run
+
+    folder = export_run(run, row, seed, formats or [DEFAULT], out, samples)
+    manifest = read_manifest(folder)
+    for model in manifest["models"]:
+        parity = model["parity"]
+        same = "" if parity["agreement"] is None else f", the same answer for {100 * parity['agreement']:.1f} %"
+        print(
+            f"{model['file']}: {model['bytes']} bytes; differs from the student by {parity['difference']:.1g} on "
+            f"{parity['samples']} samples{same}"
+        )
+        for size in ("1", "32"):
+            ours, theirs = parity["file"][size], parity["pytorch"][size]
+            print(
+                f"  batch {size}: {ours['median']:.3g} ms (p95 {ours['p95']:.3g}), "
+                f"PyTorch {theirs['median']:.3g} ms (p95 {theirs['p95']:.3g})"
+            )
+    print(f"{folder}: {manifest['row']}, seed {manifest['seed']}; limbeck predict {folder} DATA")
+
+
+@device_commands.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="An exported folder, or a run folder with one.")],
+    host: Annotated[str, typer.Option(help="The address to answer at; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    samples: Annotated[int, typer.Option(help="The most samples of one question.", min=1)] = 1024,
+    megabytes: Annotated[float, typer.Option(help="The largest question.")] = 16.0,
+) -> None:
+    """Answer over HTTP with an exported student; at this machine alone, unless told otherwise."""
+    from limbeck.serving import Limits
+    from limbeck.serving import serve as answer
+
+    answer(folder, host, port, Limits(samples, int(megabytes * 2**20)))

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+
+from limbeck.export import Runner
 
 __all__ = ["Compression"]
 
@@ -12,32 +16,50 @@ __all__ = ["Compression"]
 class Compression(ABC):
     """The base of the room: a trained network in, a smaller one that does the same out.
 
-    The life of a step: `shrunk`, then fine-tuned between `hold` and `release`, once for each of
-    its `rounds`. tuned: whether it is fine-tuned at all. by_itself: its fine-tuning is taught by
-    the student as it was before any step, where the recipe names no other teacher. training: what
-    its fine-tuning changes in the row's training, whatever the recipe says.
+    The life of a step, once for each of its `rounds`: `shrunk`, then, where `tuned`, `held` is
+    fine-tuned in its place, and its weights are those of the step. file: the name of the file that
+    the student has become after it, where it is no longer a network of PyTorch; nothing comes after
+    such a step. by_itself: fine-tuning is taught by the student as it was before any step, where the
+    recipe names no other teacher. training: what fine-tuning changes in the row's training, whatever
+    the recipe says.
     """
 
-    tuned: ClassVar[bool] = True
+    file: ClassVar[str | None] = None
     by_itself: ClassVar[bool] = False
     training: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def tuned(self) -> bool:
+        return True
 
     @property
     def rounds(self) -> int:
         """Shrinking and fine-tuning in so many turns."""
         return 1
 
-    @abstractmethod
     def shrunk(self, network: nn.Module, inputs: Tensor, turn: int = 0) -> nn.Module:
         """A smaller copy, ready to be fine-tuned; the network itself stays as it is.
 
         inputs: [n, ...] unlabelled samples of the target. turn: counts the rounds. `UsageError`
         where the network cannot be made smaller in this way.
         """
+        return copy.deepcopy(network)
 
-    def hold(self, network: nn.Module, inputs: Tensor) -> None:  # noqa: B027 (most steps need nothing held)
-        """Called before fine-tuning: see that training keeps what `shrunk` gave, such as zeros."""
+    def held(self, network: nn.Module, inputs: Tensor) -> nn.Module:
+        """What is fine-tuned in the network's place, so that training keeps what `shrunk` gave, such as zeros.
 
+        Its state dict has the keys and shapes of the network's.
+        """
+        return network
+
+    @abstractmethod
     def check(self, network: nn.Module, inputs: Tensor) -> None:
-        """`UsageError` where `shrunk` would fail, told before anything trains."""
-        self.shrunk(network, inputs)
+        """`UsageError` where the step would fail, told before anything trains; inputs: a few samples."""
+
+    def write(self, network: nn.Module, inputs: Tensor, path: Path) -> None:
+        """Where `file` is named: write it, whole or not at all."""
+        raise NotImplementedError
+
+    def runner(self, path: Path, threads: int = 0) -> Runner:
+        """Where `file` is named: the written file at work."""
+        raise NotImplementedError

@@ -61,12 +61,16 @@ class Prune(Compression):
     def _share(self, turn: int) -> float:
         return self.amount * (1 - (1 - turn / self.turns) ** 3)
 
-    def hold(self, network: nn.Module, inputs: Tensor) -> None:
+    def check(self, network: nn.Module, inputs: Tensor) -> None:
+        self.shrunk(network, inputs)
+
+    def held(self, network: nn.Module, inputs: Tensor) -> nn.Module:
         if self.structure == "weights":
             for layer in weighted_layers(network).values():
                 weight = layer.weight
                 # Without a gradient a zero stays zero, under momentum and weight decay too.
                 weight.register_hook(lambda gradient, weight=weight: gradient * (weight != 0))
+        return network
 
 
 def _with_zeros(network: nn.Module, share: float) -> nn.Module:

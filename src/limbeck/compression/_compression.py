@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from limbeck.export import Runner
 
-__all__ = ["Compression"]
+__all__ = ["TUNING", "Compression"]
+
+TUNING = {
+    "classification": {"distill": {"objectives": ["kl"]}},
+    "regression": {"distill": {"objectives": ["mean_squared_error"]}},
+}
+"""How a step is fine-tuned where the recipe does not say: by what a teacher says of the target, by kind of task."""
 
 
 class Compression(ABC):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import io
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,7 +80,7 @@ class Quantise(Compression):
         with tempfile.TemporaryDirectory() as scratch, atomic_path(path) as made:
             folder = Path(scratch)
             export_network(network, inputs, folder, Onnx())
-            with quiet(), _failures(network):
+            with quiet(), contextlib.redirect_stdout(io.StringIO()), _failures(network):
                 prepare.quant_pre_process(folder / Onnx.file, folder / "ready.onnx", skip_symbolic_shape=True)
                 tools.quantize_static(
                     *(str(folder / "ready.onnx"), str(made), _reader(tools, inputs)),

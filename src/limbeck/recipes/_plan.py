@@ -11,6 +11,7 @@ from annotated_types import Gt, MinLen
 from torch import nn
 
 from limbeck.augmentations import Augmentation
+from limbeck.compression import Compression
 from limbeck.core import Inline, UsageError
 from limbeck.data import Data, SplitSettings
 from limbeck.distances import Distance
@@ -25,7 +26,7 @@ from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = ["GapPlan", "KnowledgePlan", "Learner", "Plan", "Recipe", "Row", "TeacherPlan", "objectives_of"]
+__all__ = ["GapPlan", "KnowledgePlan", "Learner", "Plan", "Recipe", "Row", "Step", "TeacherPlan", "objectives_of"]
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,30 @@ class TeacherPlan:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A step of a row's compression, and how what it lost is learnt again where the step is fine-tuned.
+
+    teacher: whose answers it learns from: a teacher, or "student", the row's own student before any
+    step; by default the row's teacher, the student where the row has none or the step asks for it.
+    method: how, on the target's soft labels where it does not say. training: what it changes in the
+    row's training.
+    """
+
+    step: Annotated[Compression, Inline()]
+    teacher: str | None = None
+    method: Method | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    title: str | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """A line of the comparison table: a method, what it starts from, and what it changes in `training`.
 
     start: the row or the teacher from whose weights it goes on. teacher: by whom it is taught, the
     first teacher where it does not say. student: another network than the recipe's. validator:
     another choice of the checkpoint than the recipe's. augmentation: other augmentations than the
-    recipe's, [] for none.
+    recipe's, [] for none. compress: steps that make the trained student smaller, one after another.
     """
 
     method: Annotated[Method, Inline()]
@@ -80,6 +98,7 @@ class Row:
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
     augmentation: Sequence[Augmentation] | None = None
+    compress: Sequence[Step] = ()
 
 
 @dataclass(frozen=True)

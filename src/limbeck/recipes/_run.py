@@ -8,6 +8,7 @@ from typing import Any
 
 from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
 from limbeck.recipes._check import check_name
+from limbeck.recipes._compression_stage import compression_stage
 from limbeck.recipes._console import Console
 from limbeck.recipes._context import Context, check_same_data, open_context, remember
 from limbeck.recipes._export_stage import export_stage
@@ -28,6 +29,7 @@ STAGES: dict[str, Callable[[Context], None]] = {
     "gap": gap_stage,
     "knowledge": knowledge_stage,
     "student": student_stage,
+    "compression": compression_stage,
     "evaluation": evaluation_stage,
     "export": export_stage,
     "report": report_stage,

@@ -1,13 +1,10 @@
-"""What a network costs: parameters, bytes, multiply-adds, time, memory."""
+"""What is counted of a network: parameters, bytes, multiply-adds, the memory of a forward pass."""
 
 from __future__ import annotations
 
-import time
 import weakref
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -16,14 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from limbeck.networks import evaluating
 
-__all__ = ["BATCHES", "latency", "multiply_adds", "network_bytes", "nonzero_parameters", "peak_memory"]
-
-BATCHES = (1, 32)
-"""The batch sizes whose time is measured."""
-
-REPEATS, WARM_UPS, BUDGET = 100, 5, 3.0
-"""So many calls are timed after so many that are not, or those that fit into so many seconds, but at least ten."""
-
+__all__ = ["multiply_adds", "network_bytes", "nonzero_parameters", "peak_memory"]
 
 def nonzero_parameters(network: nn.Module) -> int:
     """The number of parameters that are not 0."""
@@ -44,24 +34,6 @@ def multiply_adds(network: nn.Module, inputs: Tensor) -> int:
     with evaluating(network), torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(inputs[:1])
     return counter.get_total_flops() // 2  # a multiplication and an addition each
-
-
-def latency(call: Callable[[Tensor], object], inputs: Tensor, size: int) -> dict[str, float]:
-    """Median and 95th percentile of the milliseconds of one call with `size` samples, on one thread."""
-    batch = inputs[torch.arange(size) % len(inputs)].contiguous()
-    times, threads, started = [], torch.get_num_threads(), time.perf_counter()
-    torch.set_num_threads(1)
-    try:
-        for number in range(WARM_UPS + REPEATS):
-            start = time.perf_counter()
-            call(batch)
-            times.append(time.perf_counter() - start)
-            if number >= WARM_UPS + 9 and time.perf_counter() - started > BUDGET:
-                break
-    finally:
-        torch.set_num_threads(threads)
-    median, p95 = np.percentile(np.array(times[WARM_UPS:]) * 1e3, [50, 95])
-    return {"median": round(float(median), 4), "p95": round(float(p95), 4)}
 
 
 def peak_memory(network: nn.Module, inputs: Tensor) -> int:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from limbeck.compression._layers import weighted_layers
 from limbeck.export import Runner
 
-__all__ = ["TUNING", "Compression"]
+__all__ = ["TUNING", "Compression", "with_still_zeros"]
 
 TUNING = {
     "classification": {"distill": {"objectives": ["kl"]}},
@@ -52,11 +53,11 @@ class Compression(ABC):
         return copy.deepcopy(network)
 
     def held(self, network: nn.Module, inputs: Tensor) -> nn.Module:
-        """What is fine-tuned in the network's place, so that training keeps what `shrunk` gave, such as zeros.
+        """What is fine-tuned in the network's place; its state dict has the same keys and shapes.
 
-        Its state dict has the keys and shapes of the network's.
+        Weights of matrices that are zero, from this step or one before, stay zero.
         """
-        return network
+        return with_still_zeros(network)
 
     @abstractmethod
     def check(self, network: nn.Module, inputs: Tensor) -> None:
@@ -69,3 +70,12 @@ class Compression(ABC):
     def runner(self, path: Path, threads: int = 0) -> Runner:
         """Where `file` is named: the written file at work."""
         raise NotImplementedError
+
+
+def with_still_zeros(network: nn.Module) -> nn.Module:
+    """The network, whose zero weights have no gradient: they stay zero, under momentum and weight decay too."""
+    for layer in weighted_layers(network).values():
+        weight = layer.weight
+        if not bool(weight.all()):
+            weight.register_hook(lambda gradient, weight=weight: gradient * (weight != 0))
+    return network

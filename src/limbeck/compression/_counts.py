@@ -15,6 +15,7 @@ from limbeck.networks import evaluating
 
 __all__ = ["multiply_adds", "network_bytes", "nonzero_parameters", "peak_memory"]
 
+
 def nonzero_parameters(network: nn.Module) -> int:
     """The number of parameters that are not 0."""
     return sum(int(parameter.count_nonzero()) for parameter in network.parameters())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from limbeck.core import RunError
 
-__all__ = ["CONVOLUTIONS", "NORMS", "layer_changes", "replaced", "with_changes", "with_tensors"]
+__all__ = ["CONVOLUTIONS", "NORMS", "layer_changes", "replaced", "weighted_layers", "with_changes", "with_tensors"]
 
 Json = dict[str, Any]
 
@@ -107,3 +107,8 @@ def with_tensors(layer: nn.Module, tensors: Mapping[str, Tensor], **sizes: int) 
     made = _made({**told, **sizes}).to(next(iter(tensors.values())).device)
     made.load_state_dict(dict(tensors))
     return made
+
+
+def weighted_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """The layers that multiply by a matrix, by name."""
+    return {name: layer for name, layer in network.named_modules() if isinstance(layer, (nn.Linear, *CONVOLUTIONS))}

@@ -16,7 +16,7 @@ __all__ = ["ranges_of", "rounded_inputs", "rounded_weight", "with_rounding"]
 LOW, HIGH = -128, 127
 
 
-def rounded_inputs(inputs: Float[Tensor, "*n"], low: float, high: float) -> Float[Tensor, "*n"]:
+def rounded_inputs(inputs: Float[Tensor, " *n"], low: float, high: float) -> Float[Tensor, " *n"]:
     """Inputs on the INT8 grid from `low` to `high`: `(clamp(round(x / s) + z, −128, 127) − z) · s`.
 
     With `s = (high − low) / 255` and `z = round(−128 − low / s)`, the range widened to hold 0 exactly
@@ -30,7 +30,7 @@ def rounded_inputs(inputs: Float[Tensor, "*n"], low: float, high: float) -> Floa
     return torch.fake_quantize_per_tensor_affine(inputs.float(), scale, round(LOW - low / scale), LOW, HIGH)
 
 
-def rounded_weight(weight: Float[Tensor, "outputs *rest"]) -> Float[Tensor, "outputs *rest"]:
+def rounded_weight(weight: Float[Tensor, " outputs *rest"]) -> Float[Tensor, " outputs *rest"]:
     """A weight on a symmetric INT8 grid for each output: `clamp(round(w / s), −127, 127) · s`, `s = max|w| / 127`.
 
     A factor of an output, such as that of a BatchNorm behind it, changes the grid by the same factor: it
@@ -58,9 +58,7 @@ class RoundedLinear(nn.Linear):
         self.low, self.high = low, high
 
     def forward(self, input: Tensor) -> Tensor:
-        return nn.functional.linear(
-            rounded_inputs(input, self.low, self.high), rounded_weight(self.weight), self.bias
-        )
+        return nn.functional.linear(rounded_inputs(input, self.low, self.high), rounded_weight(self.weight), self.bias)
 
 
 class RoundedConv2d(nn.Conv2d):

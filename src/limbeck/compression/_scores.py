@@ -7,10 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from limbeck.compression._channels import Graph
-from limbeck.compression._layers import CONVOLUTIONS
 from limbeck.networks import evaluating
 
-__all__ = ["channel_scores", "largest", "weighted_layers"]
+__all__ = ["channel_scores", "largest"]
 
 
 def channel_scores(network: nn.Module, graph: Graph, inputs: Tensor) -> dict[int, Float[Tensor, " channels"]]:
@@ -64,8 +63,3 @@ def largest(scores: Float[Tensor, " n"], count: int) -> Bool[Tensor, " n"]:
     kept = torch.zeros(len(scores), dtype=torch.bool)
     kept[scores.argsort(descending=True, stable=True)[:count]] = True
     return kept
-
-
-def weighted_layers(network: nn.Module) -> dict[str, nn.Module]:
-    """The layers that multiply by a matrix, by name."""
-    return {name: layer for name, layer in network.named_modules() if isinstance(layer, (nn.Linear, *CONVOLUTIONS))}

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from limbeck.compression import Compression
-from limbeck.compression._layers import CONVOLUTIONS, replaced, with_tensors
-from limbeck.compression._scores import weighted_layers
+from limbeck.compression._layers import CONVOLUTIONS, replaced, weighted_layers, with_tensors
 from limbeck.core import UsageError, bad_value
 from limbeck.networks import head_of
 

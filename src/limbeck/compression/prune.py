@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from limbeck.compression import Compression
 from limbeck.compression._channels import Graph, Segment, channel_graph
-from limbeck.compression._layers import NORMS, replaced, with_tensors
-from limbeck.compression._scores import channel_scores, largest, weighted_layers
+from limbeck.compression._layers import NORMS, replaced, weighted_layers, with_tensors
+from limbeck.compression._scores import channel_scores, largest
 from limbeck.core import UsageError, bad_value
 
 __all__ = ["Prune"]
@@ -63,14 +63,6 @@ class Prune(Compression):
 
     def check(self, network: nn.Module, inputs: Tensor) -> None:
         self.shrunk(network, inputs)
-
-    def held(self, network: nn.Module, inputs: Tensor) -> nn.Module:
-        if self.structure == "weights":
-            for layer in weighted_layers(network).values():
-                weight = layer.weight
-                # Without a gradient a zero stays zero, under momentum and weight decay too.
-                weight.register_hook(lambda gradient, weight=weight: gradient * (weight != 0))
-        return network
 
 
 def _with_zeros(network: nn.Module, share: float) -> nn.Module:

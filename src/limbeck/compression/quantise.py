@@ -16,6 +16,7 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from limbeck.compression import Compression
+from limbeck.compression._compression import with_still_zeros
 from limbeck.compression._rounding import with_rounding
 from limbeck.core import UsageError, bad_value, missing_extra
 from limbeck.core.files import atomic_path
@@ -67,7 +68,7 @@ class Quantise(Compression):
         return self.mode == "aware"
 
     def held(self, network: nn.Module, inputs: Tensor) -> nn.Module:
-        return with_rounding(network, inputs[: self.samples])
+        return with_still_zeros(with_rounding(network, inputs[: self.samples]))
 
     def check(self, network: nn.Module, inputs: Tensor) -> None:
         _tools()

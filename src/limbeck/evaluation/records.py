@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from limbeck.core import Opening, Task, UsageError, bad_value, did_you_mean
 
-__all__ = ["History", "Reads", "RowRecord", "SeedRecord", "Study"]
+__all__ = ["ChainRecord", "History", "Reads", "RowRecord", "SeedRecord", "StepRecord", "Study"]
 
 Labels = Int[Tensor, " _"] | Float[Tensor, " _"]
 
@@ -86,13 +86,34 @@ class RowRecord:
 
 
 @dataclass(frozen=True)
+class StepRecord:
+    """A line of the compression table: a row's student before or after a step, over the row's seeds.
+
+    logits: [n, outputs] of the target's test split, one for each seed. costs: of each seed, as JSON:
+    parameters, bytes and the like (`limbeck.compression.Costs`).
+    """
+
+    title: str
+    logits: Sequence[Float[Tensor, "n outputs"]]
+    costs: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class ChainRecord:
+    """The steps of a row's compression, the student before any of them first."""
+
+    row: str
+    steps: Sequence[StepRecord]
+
+
+@dataclass(frozen=True)
 class Study:
     """All that `assemble` reads.
 
     test_labels, selection_labels: of the target's splits, None where the target has none;
     source_test_labels: of the source's test split. All in the user's unit, as `Domain.open`
     gives them. validator: compares rows without labels. baseline: the name of the student row
-    that the others are measured against.
+    that the others are measured against. compressions: of the rows that have steps.
 
     Raises `UsageError` where the baseline is no student row.
     """
@@ -111,6 +132,7 @@ class Study:
     source_test_labels: Labels
     selection_labels: Labels | None
     openings: Sequence[Opening]
+    compressions: Sequence[ChainRecord] = ()
 
     def __post_init__(self) -> None:
         students = [row.name for row in self.rows if row.kind == "student"]

@@ -17,6 +17,7 @@ from limbeck.compression import Runtime, costs_of, layer_changes, runtime_of, wi
 from limbeck.core import Domain, Spec, UsageError, stream_seed
 from limbeck.core.files import atomic_path, read_json, write_json
 from limbeck.core.weights import load_weights, read_weights, save_weights
+from limbeck.evaluation import ChainRecord, StepRecord
 from limbeck.export import Runner
 from limbeck.networks import Observed
 from limbeck.recipes._context import Context
@@ -26,7 +27,7 @@ from limbeck.recipes._training_stages import Trained, job_of, student_folder, ti
 from limbeck.recipes._tuning import teacher_of_step, tuned_node, tuning_method, tuning_readers
 from limbeck.training import predict, train
 
-__all__ = ["BEFORE", "compressed_folder", "compression_stage", "step_folders", "steps_of"]
+__all__ = ["chain_records", "compressed_folder", "compression_stage", "load_compressed", "step_folders", "steps_of"]
 
 BEFORE = "0-student"
 """The folder with what the student costs before any step."""
@@ -52,6 +53,31 @@ def step_folders(plan: Plan, name: str) -> list[str]:
     """The folders of a row's steps, in their order."""
     parts = [type(step.step).__module__.rpartition(".")[2] for step in steps_of(plan, name)]
     return [f"{number}-{part}" for number, part in enumerate(parts, start=1)]
+
+
+def chain_records(context: Context) -> list[ChainRecord]:
+    """What the evaluation is told of each row's steps; `UsageError` where one is not carried out yet."""
+    return [_chain_record(context, name) for name in context.plan.rows if steps_of(context.plan, name)]
+
+
+def _chain_record(context: Context, name: str) -> ChainRecord:
+    for seed in context.plan.seeds:
+        if not _is_done(context, name, seed):
+            raise UsageError(f"Row {name!r}, seed {seed} is not compressed yet: run the stage compression first.")
+    lines = [("as trained", BEFORE)]
+    steps, folders = steps_of(context.plan, name), step_folders(context.plan, name)
+    lines += [(step.title or folder, folder) for step, folder in zip(steps, folders, strict=True)]
+    return ChainRecord(name, [_step_record(context, name, title, folder) for title, folder in lines])
+
+
+def _step_record(context: Context, name: str, title: str, folder: str) -> StepRecord:
+    logits, costs = [], []
+    for seed in context.plan.seeds:
+        own = compressed_folder(context, name, seed)
+        kept = np.load((student_folder(context, name, seed) if folder == BEFORE else own / folder) / "predictions.npz")
+        logits.append(torch.from_numpy(kept["target_logits"]))
+        costs.append(read_json(own / folder / "costs.json"))
+    return StepRecord(title, logits, costs)
 
 
 def compression_stage(context: Context) -> None:

@@ -59,9 +59,7 @@ def readers_of(
     return readers
 
 
-def reader_of(
-    context: Context, name: str, teacher: str, seed: int, domain: Domain, views: Views | None
-) -> Reader:
+def reader_of(context: Context, name: str, teacher: str, seed: int, domain: Domain, views: Views | None) -> Reader:
     """Where the fine-tuning of a row gets a teacher's knowledge of a domain, as `readers_of`."""
     if not teacher_is_ready(context, teacher, seed):
         raise UsageError(f"The teacher {teacher!r} is not trained yet: run the stage teacher first.")

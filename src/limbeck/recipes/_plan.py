@@ -26,7 +26,22 @@ from limbeck.teachers import Teacher
 from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = ["GapPlan", "KnowledgePlan", "Learner", "Plan", "Recipe", "Row", "Step", "TeacherPlan", "objectives_of"]
+__all__ = [
+    "ITSELF",
+    "GapPlan",
+    "KnowledgePlan",
+    "Learner",
+    "Plan",
+    "Recipe",
+    "Row",
+    "Step",
+    "TeacherPlan",
+    "objectives_of",
+]
+
+
+ITSELF = "student"
+"""The name under which a step is taught by the row's own student, as it was before any step."""
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from limbeck.augmentations import Views
 from limbeck.compression import TUNING
-from limbeck.core import Domain, Knowledge, Spec, Task, UsageError, stream_seed
+from limbeck.core import Domain, Knowledge, Spec, Task
 from limbeck.core.weights import fingerprint
 from limbeck.knowledge import Labelling, Live, Reader, label_domain
 from limbeck.methods import Method
@@ -20,15 +20,12 @@ from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._knowledge_stage import reader_of, trained_rows
 from limbeck.recipes._nodes import ObjectNode, ValueNode
-from limbeck.recipes._plan import KnowledgePlan, Plan, Row, Step
+from limbeck.recipes._plan import ITSELF, KnowledgePlan, Plan, Row, Step
 from limbeck.recipes._schema import Faults, parse
 from limbeck.recipes._views import views_of
 from limbeck.teachers import Teacher
 
-__all__ = ["ITSELF", "teacher_of_step", "tuned_node", "tuning_method", "tuning_readers"]
-
-ITSELF = "student"
-"""The name under which a step is taught by the row's own student, as it was before any step."""
+__all__ = ["teacher_of_step", "tuned_node", "tuning_method", "tuning_readers"]
 
 
 class Itself(Teacher):

@@ -7,6 +7,7 @@ Where something unknown reads a group, its channels stay as they are.
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from collections import Counter
@@ -106,7 +107,7 @@ def channel_graph(network: nn.Module, inputs: Tensor) -> Graph:
     owner = type(network).__name__
     try:
         with evaluating(network), torch.no_grad():
-            traced = fx.symbolic_trace(network)
+            traced = fx.GraphModule(network, _Tracer().traced(network))
             ShapeProp(traced).propagate(inputs)
     except Exception as error:  # the forward is anybody's code, which may raise anything when it is traced
         raise UsageError(
@@ -114,6 +115,24 @@ def channel_graph(network: nn.Module, inputs: Tensor) -> Graph:
             "weights instead (structure: weights), or write its forward without branches on values."
         ) from error
     return _Follower(traced).followed()
+
+
+class _Tracer(fx.Tracer):
+    """Calls forwards as they were written: annotations that are checked at each call would refuse what stands in."""
+
+    def traced(self, network: nn.Module) -> fx.Graph:
+        outer = nn.Sequential(network)
+        graph = self.trace(outer)
+        for node in graph.nodes:
+            if node.op in ("call_module", "get_attr"):
+                node.target = str(node.target).removeprefix("0.")
+        return graph
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        name = self.path_of_module(m)
+        if self.is_leaf_module(m, name):
+            return self.create_proxy("call_module", name, args, kwargs)
+        return inspect.unwrap(type(m).forward)(m, *args, **kwargs)
 
 
 class _Follower:

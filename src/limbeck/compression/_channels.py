@@ -183,12 +183,12 @@ class _Follower:
         if kind in NORMS:
             self.graph.carries[name] = before
             return before
-        if kind in CONVOLUTIONS and layer.groups == 1:
+        if isinstance(layer, CONVOLUTIONS) and kind in CONVOLUTIONS and layer.groups == 1:
             return self._reader(name, before, layer.out_channels)
         if kind in CONVOLUTIONS and layer.groups == layer.in_channels == layer.out_channels:
             self.graph.carries[name] = before
             return before
-        if kind is nn.Linear and len(_shape(node) or ()) == 2:
+        if isinstance(layer, nn.Linear) and kind is nn.Linear and len(_shape(node) or ()) == 2:
             return self._reader(name, before, layer.out_features)
         return None
 

@@ -10,11 +10,21 @@ from torch import Tensor, nn
 
 from limbeck.core import RunError
 
-__all__ = ["CONVOLUTIONS", "NORMS", "layer_changes", "replaced", "weighted_layers", "with_changes", "with_tensors"]
+__all__ = [
+    "CONVOLUTIONS",
+    "NORMS",
+    "Weighted",
+    "layer_changes",
+    "replaced",
+    "weighted_layers",
+    "with_changes",
+    "with_tensors",
+]
 
 Json = dict[str, Any]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
@@ -109,6 +119,6 @@ def with_tensors(layer: nn.Module, tensors: Mapping[str, Tensor], **sizes: int) 
     return made
 
 
-def weighted_layers(network: nn.Module) -> dict[str, nn.Module]:
+def weighted_layers(network: nn.Module) -> dict[str, Weighted]:
     """The layers that multiply by a matrix, by name."""
     return {name: layer for name, layer in network.named_modules() if isinstance(layer, (nn.Linear, *CONVOLUTIONS))}

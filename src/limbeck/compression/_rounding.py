@@ -71,7 +71,7 @@ class RoundedConv2d(nn.Conv2d):
             *(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation),  # type: ignore[arg-type]
             groups=layer.groups,
             bias=layer.bias is not None,
-            padding_mode=layer.padding_mode,  # type: ignore[arg-type]
+            padding_mode=layer.padding_mode,
         )
         self.load_state_dict(layer.state_dict())
         self.low, self.high = low, high
@@ -90,7 +90,7 @@ def with_rounding(network: nn.Module, inputs: Tensor) -> nn.Module:
     """
     layers = {name: layer for name, layer in network.named_modules() if type(layer) in _ROUNDED}
     ranges = ranges_of(network, list(layers), inputs)
-    made = {name: _ROUNDED[type(layer)](layer, *ranges[name]) for name, layer in layers.items()}  # type: ignore[abstract, arg-type]
+    made = {name: _ROUNDED[type(layer)](layer, *ranges[name]) for name, layer in layers.items()}
     return replaced(network, made)
 
 

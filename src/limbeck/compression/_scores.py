@@ -22,7 +22,7 @@ def channel_scores(network: nn.Module, graph: Graph, inputs: Tensor) -> dict[int
     energies = _energies(network, list(graph.reads), inputs)
     scores = {group: torch.zeros(size, dtype=torch.float64) for group, size in graph.free.items()}
     for name, segments in graph.reads.items():
-        weight = network.get_submodule(name).weight.detach().double()
+        weight = network.get_parameter(f"{name}.weight").detach().double()
         given = energies[name] * weight.square().transpose(0, 1).flatten(1).sum(1).cpu()
         first = 0
         for segment in segments:

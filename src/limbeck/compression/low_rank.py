@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from limbeck.compression import Compression
-from limbeck.compression._layers import CONVOLUTIONS, replaced, weighted_layers, with_tensors
+from limbeck.compression._layers import CONVOLUTIONS, Weighted, replaced, weighted_layers, with_tensors
 from limbeck.core import UsageError, bad_value
 from limbeck.networks import head_of
 
@@ -71,7 +71,7 @@ def rank_of(singular: Float[Tensor, " n"], energy: float) -> int:
     return int((held < wanted).sum()) + 1
 
 
-def factored(layer: nn.Module, rank: int) -> nn.Sequential:
+def factored(layer: Weighted, rank: int) -> nn.Sequential:
     """A linear layer or convolution as two, by the truncated singular value decomposition of its weight."""
     left, singular, right = torch.linalg.svd(_matrix(layer), full_matrices=False)
     scale = singular[:rank].sqrt()  # shared, so that both learn at one rate
@@ -79,17 +79,18 @@ def factored(layer: nn.Module, rank: int) -> nn.Sequential:
     second = {"weight": (left[:, :rank] * scale).float()}
     if layer.bias is not None:
         second["bias"] = layer.bias.detach()
+    thin: Weighted
+    wide: Weighted
     if isinstance(layer, nn.Linear):
         thin = nn.Linear(layer.in_features, rank, bias=False)
-        wide: nn.Module = nn.Linear(rank, layer.out_features, bias=layer.bias is not None)
-        return nn.Sequential(with_tensors(thin, {"weight": first}), with_tensors(wide, second))
-    kind, ones = type(layer), (1,) * len(layer.kernel_size)
-    settings = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    thin = kind(layer.in_channels, rank, *settings, bias=False, padding_mode=layer.padding_mode)
-    wide = kind(rank, layer.out_channels, ones, bias=layer.bias is not None)
-    second["weight"] = second["weight"].reshape(wide.weight.shape)
-    return nn.Sequential(with_tensors(thin, {"weight": first.reshape(thin.weight.shape)}), with_tensors(wide, second))
+        wide = nn.Linear(rank, layer.out_features, bias=layer.bias is not None)
+    else:
+        kind, settings = type(layer), (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        thin = kind(layer.in_channels, rank, *settings, bias=False, padding_mode=layer.padding_mode)  # type: ignore[arg-type]
+        wide = kind(rank, layer.out_channels, 1, bias=layer.bias is not None)
+    first, second["weight"] = first.reshape(thin.weight.shape), second["weight"].reshape(wide.weight.shape)
+    return nn.Sequential(with_tensors(thin, {"weight": first}), with_tensors(wide, second))
 
 
-def _matrix(layer: nn.Module) -> Float[Tensor, "outputs inputs"]:
+def _matrix(layer: Weighted) -> Float[Tensor, "outputs inputs"]:
     return layer.weight.detach().double().flatten(1)

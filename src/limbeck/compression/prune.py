@@ -98,9 +98,9 @@ class _Rewriting:
         self.network, self.graph, self.kept = network, graph, kept
 
     def layer(self, name: str) -> nn.Module:
-        layer = self.network.get_submodule(name)
         if name in self.graph.carries:
-            return self._carrier(layer, self._places(self.graph.carries[name]))
+            return self._carrier(self.network.get_submodule(name), self._places(self.graph.carries[name]))
+        layer = weighted_layers(self.network)[name]
         outputs = self._channels(self.graph.makes[name])
         inputs = self._places(self.graph.reads[name])
         tensors = {"weight": layer.weight.detach()[outputs][:, inputs]}

@@ -37,8 +37,11 @@ DATA = {
 EXTRAS = {
     "vision": ["torchvision", "timm"],
     "tensorboard": ["tensorboard"],
+    "onnx": ["onnx", "onnxruntime", "onnxscript"],
+    "executorch": ["executorch"],
+    "serve": ["fastapi", "uvicorn"],
     "docs": ["pdoc"],
-    "test": ["beartype", "hypothesis"],
+    "test": ["beartype", "httpx", "hypothesis"],
     "lint": ["importlinter", "mypy", "ruff"],
 }
 """The modules by which an extra is known to be there."""

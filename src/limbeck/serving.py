@@ -110,8 +110,8 @@ def make_app(model: Exported, limits: Limits) -> FastAPI:
     question = Body(examples=[{"samples": example(model.preprocessing)}], description=_told(model, limits))
 
     def predict(body: Any = question) -> Predictions:
-        frame = model.predict(_raw(body, model, limits))
-        return Predictions(predictions=frame.to_dict(orient="records"))
+        found = model.predict(_raw(body, model, limits)).to_dict("records")
+        return Predictions(predictions=[{str(name): value for name, value in row.items()} for row in found])
 
     def health() -> dict[str, Any]:
         return {"status": "ok", **{key: model.manifest.get(key) for key in ("name", "row", "seed", "limbeck")}}
@@ -127,9 +127,7 @@ def make_app(model: Exported, limits: Limits) -> FastAPI:
     app.add_exception_handler(TooMuchError, _refusal(413))
     app.add_exception_handler(RequestValidationError, _refusal(400, "The body is not JSON. Send application/json."))
     app.add_exception_handler(HTTPException, _refusal(None))
-    app.add_exception_handler(
-        Exception, _refusal(500, "The student failed on these samples; the server's log says how.")
-    )
+    app.add_exception_handler(Exception, _refusal(500, "The student failed on this; the server's log says how."))
     app.add_middleware(_Bounded, most=limits.bytes)
     return app
 

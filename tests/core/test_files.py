@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from limbeck.core import RunError
-from limbeck.core.files import atomic_path, read_json, write_json, write_text, writing
+from limbeck.core.files import atomic_folder, atomic_path, read_json, write_json, write_text, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -103,3 +103,31 @@ def test_everything_is_on_disk_before_the_old_file_goes(tmp_path: Path, monkeypa
     monkeypatch.setattr(Path, "replace", lambda self, to: (done.append("rename"), replace(self, to))[1])
     write_text(tmp_path / "x", "new")
     assert done == ["flush", "rename", "flush"]
+
+
+def test_a_folder_takes_its_place_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "made"
+    for text in ("old", "new"):
+        with atomic_folder(path) as temporary:
+            (temporary / "below").mkdir()
+            (temporary / "below" / text).write_text(text)
+            assert names(path.parent) != ["made"] and (not path.exists() or names(path / "below") == ["old"])
+        assert names(path / "below") == [text] and names(path.parent) == ["made"]
+    assert path.stat().st_mode & 0o777 == 0o777 & ~_umask()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_inside_leaves_the_old_folder_and_no_other(error: type[BaseException], tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    path.mkdir()
+    (path / "file").write_text("old")
+    with pytest.raises(error), atomic_folder(path) as temporary:
+        (temporary / "file").write_text("half")
+        raise error
+    assert names(tmp_path) == ["kept"] and (path / "file").read_text() == "old"
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="A part of the path is a file"), atomic_folder(tmp_path / "file" / "made"):
+        pass

@@ -11,7 +11,7 @@ FILE_LINES = 300
 BODY_LINES = 40
 PARAMETERS = 6
 
-FACES = {"src/limbeck/api.py", "src/limbeck/cli.py"}
+FACES = {"src/limbeck/api.py", "src/limbeck/cli.py", "src/limbeck/cli_device.py"}
 """The one-call faces, whose functions may take as many parameters as their users need."""
 
 EXCEPTIONS: dict[str, str] = {

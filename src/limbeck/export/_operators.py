@@ -12,6 +12,9 @@ from limbeck.core import UsageError
 
 __all__ = ["said", "unknown_operator"]
 
+NAMED = re.compile(r"\b(?:aten|prims|quantized)(?:\.|::)(\w+)")
+"""How a converter's text names an operator; the primitive of `special_bessel_j1` is `bessel_j1`."""
+
 
 def said(error: BaseException) -> str:
     """The first line of what an error says, with a full stop."""
@@ -21,15 +24,20 @@ def said(error: BaseException) -> str:
 
 
 def unknown_operator(program: ExportedProgram, error: Exception, form: str) -> UsageError:
-    """The sentence for an error of a converter: the operator and the layer where its text names one."""
-    for cause in reversed(list(_causes(error))):
-        for node in _calls(program):
-            if _is_named(_operator(node), str(cause)):
+    """The sentence for an error of a converter: the operator and the layer, where its text names one."""
+    causes = list(_causes(error))
+    calls = list(_calls(program))
+    for cause in reversed(causes):
+        told = set(NAMED.findall(str(cause)))
+        for node in calls:
+            operator = str(node.target).removesuffix(".default")
+            name = operator.split(".")[1] if "." in operator else operator
+            if any(name == word or name.endswith(f"_{word}") for word in told):
                 return UsageError(
-                    f"{form} does not know the operator {_operator(node)} of the layer {_layer(node)}. Replace it "
-                    "there, or export to another format (--format)."
+                    f"{form} does not know the operator {operator} of the layer {_layer(node)}. Replace it there, or "
+                    "export to another format."
                 )
-    return UsageError(f"{form} cannot take this network: {said(list(_causes(error))[-1])}")
+    return UsageError(f"{form} cannot take this network: {said(causes[-1])}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -39,24 +47,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _calls(program: ExportedProgram) -> Iterator[Node]:
-    """The operators as they were traced, then those that they are made of, as converters name either."""
+    """The operators as they were traced, then those that they are made of, as a converter may name either."""
     for graph in (program.graph, program.run_decompositions().graph):
         yield from (node for node in graph.nodes if node.op == "call_function")
-
-
-def _operator(node: Node) -> str:
-    return str(node.target).removesuffix(".default")
-
-
-def _is_named(operator: str, text: str) -> bool:
-    """`aten.foo`, also written `aten::foo`; a longer name that begins so is another one."""
-    return re.search(rf"\b{re.escape(operator).replace(chr(92) + '.', '(?:[.]|::)')}(?![A-Za-z0-9_])", text) is not None
 
 
 def _layer(node: Node) -> str:
     """The module in which an operator stands: its name and its class."""
     stack = list(node.meta.get("nn_module_stack", {}).values())
     if not stack:
-        return "of the network itself"
+        return "that is the network itself"
     name, kind = stack[-1]
     return f"{name or 'network'!r} ({str(kind).rpartition('.')[2]})"

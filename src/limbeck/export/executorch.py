@@ -57,9 +57,9 @@ class Executorch(Export):
             program = Runtime.get().load_program(path)
             method = program.load_method("forward")
         except Exception as error:  # the runtime raises bare RuntimeErrors
-            raise UsageError(f"ExecuTorch cannot run {path.name}: {said(error)}") from error
+            raise UsageError(f"ExecuTorch cannot run {self.file}: {said(error)}") from error
         if method is None:
-            raise UsageError(f"{path.name} has no method 'forward'.")
+            raise UsageError(f"{self.file} has no method 'forward'.")
         at_once = program.metadata("forward").input_tensor_meta(0).sizes()[0]
         one_at_a_time = threading.Lock()  # a method has one memory
 

@@ -66,7 +66,7 @@ class Onnx(Export):
         try:
             return onnx_runner(path, threads)
         except Exception as error:  # onnxruntime has an error class of its own for every status
-            raise UsageError(f"onnxruntime cannot run {path.name}: {said(error)}") from error
+            raise UsageError(f"onnxruntime cannot run {self.file}: {said(error)}") from error
 
 
 def _check_installed() -> None:

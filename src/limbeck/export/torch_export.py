@@ -11,7 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from limbeck.core import UsageError
 from limbeck.export import Export, Runner, traced
+from limbeck.export._export import quiet
+from limbeck.export._operators import said
 
 __all__ = ["TorchExport"]
 
@@ -32,7 +35,11 @@ class TorchExport(Export):
         torch.export.save(program, path, extra_files={"limbeck.json": json.dumps(about, ensure_ascii=False)})
 
     def runner(self, path: Path, threads: int = 0) -> Runner:
-        module = torch.export.load(path).module()
+        try:
+            with quiet():
+                module = torch.export.load(path).module()
+        except Exception as error:  # torch raises many kinds here
+            raise UsageError(f"PyTorch cannot run {self.file}: {said(error)}") from error
 
         def run(inputs: np.ndarray) -> np.ndarray:
             with torch.no_grad():

@@ -121,9 +121,12 @@ def _table(path: Path) -> dict[str, list[str]]:
 
 def _picture(path: Path) -> np.ndarray:
     image_module: Any = importlib.import_module("PIL.Image")
-    with image_module.open(path) as image:
-        grey = image.mode in ("1", "L", "LA", "I;16")
-        pixels = np.array(image.convert("L" if grey else "RGB"))
+    try:
+        with image_module.open(path) as image:
+            grey = image.mode in ("1", "L", "LA", "I;16")
+            pixels = np.array(image.convert("L" if grey else "RGB"))
+    except OSError as error:
+        raise ValueError(f"{path} is not a picture that can be read: {error}") from error
     return pixels[None] if grey else pixels.transpose(2, 0, 1)[None]
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from limbeck.compression._layers import weighted_layers
+from limbeck.core import UsageError
 from limbeck.export import Runner
 
 __all__ = ["TUNING", "Compression", "with_still_zeros"]
@@ -65,11 +66,11 @@ class Compression(ABC):
 
     def write(self, network: nn.Module, inputs: Tensor, path: Path) -> None:
         """Where `file` is named: write it, whole or not at all."""
-        raise NotImplementedError
+        raise UsageError(f"{type(self).__name__} writes no file: its student is a network.")
 
     def runner(self, path: Path, threads: int = 0) -> Runner:
         """Where `file` is named: the written file at work."""
-        raise NotImplementedError
+        raise UsageError(f"{type(self).__name__} writes no file: its student is a network.")
 
 
 def with_still_zeros(network: nn.Module) -> nn.Module:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from limbeck.compression._compression import Compression
 from limbeck.compression._counts import multiply_adds, network_bytes, nonzero_parameters, peak_memory
+from limbeck.compression._onnx import onnx_form
 from limbeck.core import RunError
 from limbeck.export import export_network, latency
-from limbeck.export.onnx import Onnx
 from limbeck.networks import evaluating
 
 __all__ = ["Costs", "Runtime", "costs_of", "runtime_of"]
@@ -62,11 +62,12 @@ def costs_of(network: nn.Module, inputs: Tensor, runtime: Runtime, file: Path | 
         times, size = _timed(network, sized), network_bytes(network)
         memory: int | None = peak_memory(network, sized[max(BATCHES)])
     else:
+        form = onnx_form()
         with tempfile.TemporaryDirectory() as scratch:
             if file is None:
-                export_network(network, inputs, Path(scratch), Onnx())
-                file = Path(scratch) / Onnx.file
-            run = Onnx().runner(file, threads=1)
+                export_network(network, inputs, Path(scratch), form)
+                file = Path(scratch) / form.file
+            run = form.runner(file, threads=1)
             times = {str(n): asdict(latency(_call(run, batch.numpy()))) for n, batch in sized.items()}
             size, memory = file.stat().st_size, _memory_of_file(file, list(sized[max(BATCHES)].shape))
     parameters = sum(parameter.numel() for parameter in network.parameters())

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from limbeck.compression import Compression
 from limbeck.compression._compression import with_still_zeros
+from limbeck.compression._onnx import onnx_form
 from limbeck.compression._rounding import with_rounding
 from limbeck.core import UsageError, bad_value, missing_extra
 from limbeck.core.files import atomic_path
 from limbeck.export import Runner, export_network
 from limbeck.export._export import quiet
-from limbeck.export.onnx import Onnx
 from limbeck.networks import evaluating
 
 __all__ = ["Quantise"]
@@ -47,7 +47,7 @@ class Quantise(Compression):
     'model.onnx'
     """
 
-    file: ClassVar[str | None] = Onnx.file
+    file: ClassVar[str | None] = "model.onnx"
     by_itself: ClassVar[bool] = True
     training: ClassVar[Mapping[str, Any]] = {"precision": "fp32", "compile": False}
 
@@ -80,9 +80,10 @@ class Quantise(Compression):
         kinds = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
         with tempfile.TemporaryDirectory() as scratch, atomic_path(path) as made:
             folder = Path(scratch)
-            export_network(network, inputs, folder, Onnx())
+            form = onnx_form()
+            export_network(network, inputs, folder, form)
             with quiet(), contextlib.redirect_stdout(io.StringIO()), _failures(network):
-                prepare.quant_pre_process(folder / Onnx.file, folder / "ready.onnx", skip_symbolic_shape=True)
+                prepare.quant_pre_process(folder / form.file, folder / "ready.onnx", skip_symbolic_shape=True)
                 tools.quantize_static(
                     *(str(folder / "ready.onnx"), str(made), _reader(tools, inputs)),
                     quant_format=tools.QuantFormat.QDQ,
@@ -93,7 +94,7 @@ class Quantise(Compression):
                 )
 
     def runner(self, path: Path, threads: int = 0) -> Runner:
-        return Onnx().runner(path, threads)
+        return onnx_form().runner(path, threads)
 
 
 def _tools() -> tuple[Any, Any]:

@@ -12,8 +12,9 @@ EMPTY_WORDS = re.compile(r"(^|_)(utils?|commons?|helpers?|misc|v\d+)(_|$|\.)")
 
 ORCHESTRATORS = ("training", "recipes", "search", "cli.py")
 
-NOUNS = {"network"}
-"""Part names that are also a room's word for one of its parts, which recipes say without meaning the part."""
+NOUNS = {"network", "prune"}
+"""Part names that are also a room's word for one of its parts, which recipes say without meaning the part,
+or a command's."""
 
 
 def names_part(tree: ast.AST, names: set[str], modules: set[str]) -> list[str]:

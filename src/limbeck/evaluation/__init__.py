@@ -13,7 +13,7 @@ from limbeck.evaluation.feature_validators import (
 )
 from limbeck.evaluation.metrics import classification_metrics, headline, regression_metrics, reliability
 from limbeck.evaluation.mixval import MixedConsistency, mixed_consistency, mixval
-from limbeck.evaluation.records import History, Reads, RowRecord, SeedRecord, Study
+from limbeck.evaluation.records import ChainRecord, History, Reads, RowRecord, SeedRecord, StepRecord, Study
 from limbeck.evaluation.regret import Regret, regret
 from limbeck.evaluation.results import assemble, check_results
 from limbeck.evaluation.statistics import (
@@ -49,6 +49,7 @@ __all__ = [
     "BETWEEN_METHODS",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
+    "ChainRecord",
     "Comparison",
     "History",
     "MixedConsistency",
@@ -57,6 +58,7 @@ __all__ = [
     "Regret",
     "RowRecord",
     "SeedRecord",
+    "StepRecord",
     "Study",
     "Validator",
     "applicable",

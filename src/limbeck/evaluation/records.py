@@ -11,7 +11,7 @@ from torch import Tensor
 
 from limbeck.core import Opening, Task, UsageError, bad_value, did_you_mean
 
-__all__ = ["History", "Reads", "RowRecord", "SeedRecord", "Study"]
+__all__ = ["ChainRecord", "History", "Reads", "RowRecord", "SeedRecord", "StepRecord", "Study"]
 
 Labels = Int[Tensor, " _"] | Float[Tensor, " _"]
 
@@ -90,6 +90,27 @@ class RowRecord:
 
 
 @dataclass(frozen=True)
+class StepRecord:
+    """A line of the compression table: a row's student before or after a step, over the row's seeds.
+
+    logits: [n, outputs] of the target's test split, one for each seed. costs: of each seed, as JSON:
+    parameters, bytes and the like (`limbeck.compression.Costs`).
+    """
+
+    title: str
+    logits: Sequence[Float[Tensor, "n outputs"]]
+    costs: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class ChainRecord:
+    """The steps of a row's compression, the student before any of them first."""
+
+    row: str
+    steps: Sequence[StepRecord]
+
+
+@dataclass(frozen=True)
 class Study:
     """All that `assemble` reads.
 
@@ -97,6 +118,7 @@ class Study:
     source_test_labels: of the source's test split. All in the user's unit, as `Domain.open`
     gives them. validator: compares rows without labels. baseline: the name of the student row
     that the others are measured against. choice: how the method of a row was chosen, where the recipe left it open.
+    compressions: of the rows that have steps.
 
     Raises `UsageError` where the baseline is no student row.
     """
@@ -116,6 +138,7 @@ class Study:
     selection_labels: Labels | None
     openings: Sequence[Opening]
     choice: Mapping[str, Any] | None = None
+    compressions: Sequence[ChainRecord] = ()
 
     def __post_init__(self) -> None:
         students = [row.name for row in self.rows if row.kind == "student"]

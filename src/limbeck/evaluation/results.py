@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from limbeck.core import RunError, Task
+from limbeck.evaluation.compressed import compressed
 from limbeck.evaluation.metrics import (
     CLASSIFICATION,
     REGRESSION,
@@ -70,6 +71,7 @@ def assemble(study: Study) -> Json:
         "baseline": study.baseline,
         "validator": study.validator,
         "rows": rows,
+        "compression": [compressed(study, chain, metric) for chain in study.compressions],
         "openings": [asdict(opening) for opening in study.openings],
     }
     if study.choice is not None:

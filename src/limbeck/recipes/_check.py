@@ -9,8 +9,10 @@ from typing import Any
 from limbeck.core import UsageError, did_you_mean
 from limbeck.evaluation import VALIDATORS
 from limbeck.methods import Method
+from limbeck.recipes._check_steps import check_steps
+from limbeck.recipes._keys import Row, TeacherPlan
 from limbeck.recipes._nodes import FaultyNode, KnownFaultError, Node, ObjectNode
-from limbeck.recipes._plan import Plan, Row, TeacherPlan, objectives_of
+from limbeck.recipes._plan import Plan, objectives_of
 from limbeck.recipes._schema import Faults, parse
 from limbeck.training import Training
 
@@ -52,6 +54,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
             _check_taught(plan, name, row, teachers, faults)
             _check_views(plan, name, row, faults)
             _check_labelled(f"rows.{name}", row.method, split, faults)
+            check_steps(plan, name, row, faults)
     _check_comparison(plan, rows, faults)
     _check_validators(plan, rows, faults)
 

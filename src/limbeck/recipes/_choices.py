@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from limbeck.methods import Method
 from limbeck.networks import Observed
 from limbeck.recipes._context import Context
-from limbeck.recipes._plan import Row
+from limbeck.recipes._keys import Row
 from limbeck.training import Passes, Training, compile_choice, faster_passes, has_bf16
 
 __all__ = ["labelling_passes", "measured_settings"]

@@ -19,9 +19,10 @@ from limbeck.recipes._check import ON_SOURCE, check_plan
 from limbeck.recipes._contest_words import explained
 from limbeck.recipes._context import Context
 from limbeck.recipes._fit import check_fit
+from limbeck.recipes._keys import OPEN, AutoPlan, GapPlan
 from limbeck.recipes._networks import built_method
 from limbeck.recipes._nodes import ObjectNode, ValueNode
-from limbeck.recipes._plan import OPEN, AutoPlan, GapPlan, Plan, read_row
+from limbeck.recipes._plan import Plan, read_row
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._schema import Faults
 from limbeck.recipes._teachers import ready_teacher, teacher_is_ready

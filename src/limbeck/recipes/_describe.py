@@ -16,8 +16,8 @@ from limbeck.core import UsageError, did_you_mean
 from limbeck.data import SplitSettings
 from limbeck.knowledge import Keeping
 from limbeck.objectives import Term
+from limbeck.recipes._keys import GapPlan, KnowledgePlan, Recipe, Row, Step, TeacherPlan
 from limbeck.recipes._load import shipped_recipes
-from limbeck.recipes._plan import GapPlan, KnowledgePlan, Recipe, Row, TeacherPlan
 from limbeck.recipes._rooms import ROOMS, part_class, part_names, room_of
 from limbeck.recipes._schema import settings_of
 from limbeck.recipes._wording import KINDS, LIMITS
@@ -28,6 +28,7 @@ __all__ = ["describe", "recipe_summary"]
 _KEYS = {
     "recipe": Recipe,
     "row": Row,
+    "compress": Step,
     "teachers": TeacherPlan,
     "objectives": Term,
     "training": Training,

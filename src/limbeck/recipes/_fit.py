@@ -8,9 +8,11 @@ from limbeck.evaluation import REGRESSION_VALIDATORS
 from limbeck.methods import Method
 from limbeck.objectives import Objective
 from limbeck.recipes._context import Context
+from limbeck.recipes._fit_steps import check_steps_fit
+from limbeck.recipes._keys import Row
 from limbeck.recipes._networks import built_method, built_student, built_teacher, teaching_method
 from limbeck.recipes._nodes import ObjectNode
-from limbeck.recipes._plan import Row, objectives_of
+from limbeck.recipes._plan import objectives_of
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._schema import Faults
 from limbeck.teachers import Teacher
@@ -24,6 +26,7 @@ def check_fit(context: Context) -> None:
     teachers = {name: _teacher(context, name, faults) for name in plan.teachers}
     methods = {name: _method(context, name, teachers, faults) for name in plan.rows}
     for name in plan.rows:
+        check_steps_fit(context, name, methods[name], faults)
         _check_start(context, name, teachers, methods, faults)
     _check_validator("validator", plan.value("validator"), context, faults)
     faults.raise_any(f"{plan.name}, now that the data are known")

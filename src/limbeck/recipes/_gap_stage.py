@@ -16,7 +16,7 @@ from limbeck.core.files import read_json, write_json
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, measure_distances
 from limbeck.recipes._context import Context
-from limbeck.recipes._plan import GapPlan
+from limbeck.recipes._keys import GapPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
 from limbeck.teachers import Teacher

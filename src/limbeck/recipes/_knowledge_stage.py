@@ -19,13 +19,13 @@ from limbeck.core import Domain, Knowledge, UsageError
 from limbeck.knowledge import Keeping, Labelling, Live, Reader, label_domain
 from limbeck.recipes._choices import labelling_passes
 from limbeck.recipes._context import Context
+from limbeck.recipes._keys import KnowledgePlan, Row
 from limbeck.recipes._networks import knowledge_layers
-from limbeck.recipes._plan import KnowledgePlan, Row
 from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
 from limbeck.recipes._views import views_of
 from limbeck.teachers import Teacher
 
-__all__ = ["knowledge_stage", "readers_of"]
+__all__ = ["knowledge_stage", "reader_of", "readers_of", "trained_rows"]
 
 PROBED = 256
 """So many samples tell what an answer and a reading cost."""
@@ -61,6 +61,13 @@ def readers_of(
     return readers
 
 
+def reader_of(context: Context, name: str, teacher: str, seed: int, domain: Domain, views: Views | None) -> Reader:
+    """Where the fine-tuning of a row gets a teacher's knowledge of a domain, as `readers_of`."""
+    if not teacher_is_ready(context, teacher, seed):
+        raise UsageError(f"The teacher {teacher!r} is not trained yet: run the stage teacher first.")
+    return _Asking(context, teacher, seed, domain, views).reader(name, lambda text: None)
+
+
 class _Asking:
     """One teacher of a seed, one domain and its views; top: of a black box, so many answers are stored and no layer."""
 
@@ -80,7 +87,7 @@ class _Asking:
 
     def _made(self, row: str, tell: Callable[[str], None]) -> Reader:
         teacher = ready_teacher(self.context, self.name, self.seed)
-        inputs, rows = teacher.inputs(self.domain), self._rows()
+        inputs, rows = teacher.inputs(self.domain), trained_rows(self.domain)
         ask, extras = self._ask(teacher, inputs)
         labelling = Labelling(self._keeping(), self.views, rows, ask=ask, extras=extras)
         layers = knowledge_layers(self.context.plan, self.name) if self.top is None else []
@@ -107,16 +114,11 @@ class _Asking:
             return keeping
         return replace(keeping, mass=None, top=min(self.top, keeping.top or self.top))
 
-    def _rows(self) -> Tensor:
-        """The samples that train: no other is asked for."""
-        splits = ("train",) if self.domain.role == "source" else ("labelled", "train")
-        return torch.cat([torch.from_numpy(self.domain.splits[split]) for split in splits]).sort().values
-
     def _ask(self, teacher: Teacher, inputs: Tensor) -> tuple[Callable[[Tensor], Knowledge] | None, dict[str, str]]:
         network = teacher.body()
         if network is None:
             return None, {}
-        answers = len(self._rows()) * (1 if self.views is None else self.views.count or 1)
+        answers = len(trained_rows(self.domain)) * (1 if self.views is None else self.views.count or 1)
         passes = labelling_passes(self.context, self.name, network, inputs, answers)
 
         def ask(batch: Tensor) -> Knowledge:
@@ -146,6 +148,12 @@ class _Asking:
         answered = rows * steps * asked
         found = {"ask_ms": asked * 1e3, "read_ms": read * 1e3, "store_s": stored, "live_s": answered}
         return {"read": "store" if stored <= answered else "live", **{k: round(v, 3) for k, v in found.items()}}
+
+
+def trained_rows(domain: Domain) -> Tensor:
+    """The samples of a domain that train: no other is asked for."""
+    splits = ("train",) if domain.role == "source" else ("labelled", "train")
+    return torch.cat([torch.from_numpy(domain.splits[split]) for split in splits]).sort().values
 
 
 def _seconds(call: Callable[[], object], repeats: int = 3) -> float:

@@ -14,9 +14,10 @@ from limbeck.core import UsageError, did_you_mean
 from limbeck.data import Data, Raw
 from limbeck.methods import DEFAULT, SOURCE_FREE
 from limbeck.recipes._check import check_plan
+from limbeck.recipes._keys import OPEN, Learner, Recipe
 from limbeck.recipes._nodes import MapNode, ObjectNode, ValueNode
 from limbeck.recipes._overrides import override, put
-from limbeck.recipes._plan import OPEN, Learner, Plan, Recipe
+from limbeck.recipes._plan import Plan
 from limbeck.recipes._schema import Faults, parse
 from limbeck.recipes._yaml import read_yaml
 

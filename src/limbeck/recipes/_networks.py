@@ -14,7 +14,8 @@ from limbeck.core import Spec, Task, UsageError, stream_seed
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.methods import DEFAULT, Method
 from limbeck.networks import Network, Observed
-from limbeck.recipes._plan import Plan, Row, TeacherPlan
+from limbeck.recipes._keys import Row, TeacherPlan
+from limbeck.recipes._plan import Plan
 from limbeck.recipes._rooms import parts_of
 from limbeck.teachers import Teacher
 

@@ -1,170 +1,21 @@
-"""The keys of a recipe, and a validated recipe that can be carried out."""
+"""A validated recipe that can be carried out."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
-
-from annotated_types import Gt, MinLen
-from torch import nn
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from limbeck.augmentations import Augmentation
-from limbeck.core import Inline, UsageError
-from limbeck.data import Data, SplitSettings
-from limbeck.distances import Distance
-from limbeck.export import Export
-from limbeck.gap import GapSettings
-from limbeck.knowledge import Keeping
 from limbeck.methods import Method
 from limbeck.objectives import Objective
+from limbeck.recipes._keys import OPEN, Row
 from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
 from limbeck.recipes._schema import Faults, parse
-from limbeck.recipes._weighting import Weighting
-from limbeck.teachers import Teacher
-from limbeck.trackers import Tracker
 from limbeck.training import Training
 
-__all__ = [
-    "OPEN",
-    "AutoPlan",
-    "GapPlan",
-    "KnowledgePlan",
-    "Learner",
-    "Plan",
-    "Recipe",
-    "Row",
-    "TeacherPlan",
-    "objectives_of",
-    "read_row",
-]
-
-
-OPEN = "auto"
-"""What stands in the place of a row whose method a contest is to choose."""
-
-
-@dataclass(frozen=True)
-class AutoPlan:
-    """How the method of a row `auto` is chosen: by a contest without target labels.
-
-    budget: about so many minutes for it. source_free: choose among the methods that read no sample of the source.
-    """
-
-    budget: Annotated[float, Gt(0)] = 5.0
-    source_free: bool = False
-
-
-@dataclass(frozen=True)
-class KnowledgePlan:
-    """How students get the teacher's knowledge.
-
-    read: from the "store", where each sample's knowledge is computed once, "live" from the
-    teacher at every step, or "auto", whichever takes less time by measurement. views: so many
-    augmented views of each sample are stored, and training replays exactly these; needed where a
-    store is to serve augmented training. keeping: what is stored, in which numbers.
-    """
-
-    read: Literal["auto", "store", "live"] = "store"
-    views: Annotated[int, Gt(0)] | None = None
-    keeping: Keeping = field(default_factory=Keeping)
-
-    def __post_init__(self) -> None:
-        if self.read != "store" and self.keeping != Keeping():
-            raise UsageError("The 'keeping' of knowledge says what a store keeps: set 'knowledge.read' to store.")
-
-
-@dataclass(frozen=True)
-class TeacherPlan:
-    """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`.
-
-    source: the one of several sources that it learns from alone. augmentation: of what it learns from, the
-    recipe's where it does not say, [] for none.
-    """
-
-    teacher: Annotated[Teacher, Inline()]
-    method: Method | None = None
-    source: str | None = None
-    title: str | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    validator: str | None = None
-    augmentation: Sequence[Augmentation] | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the comparison table: a method, what it starts from, and what it changes in `training`.
-
-    start: the row or the teacher from whose weights it goes on. teacher: by whom it is taught, the
-    first teacher where it does not say. student: another network than the recipe's. validator:
-    another choice of the checkpoint than the recipe's. augmentation: other augmentations than the
-    recipe's, [] for none.
-    """
-
-    method: Annotated[Method, Inline()]
-    start: str | None = None
-    teacher: str | None = None
-    title: str | None = None
-    student: nn.Module | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    validator: str | None = None
-    augmentation: Sequence[Augmentation] | None = None
-
-
-@dataclass(frozen=True)
-class GapPlan:
-    """How the gap is measured: by these distances (all that can, where none are named)."""
-
-    distances: Sequence[Distance] = ()
-    settings: GapSettings = field(default_factory=GapSettings)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The keys of a recipe file.
-
-    `teacher: …` is short for `teachers: {teacher: …}`. rows: where there are none, a student of the
-    source alone and one whose method is chosen, `auto: auto`. augmentation: what is done to the inputs
-    in training, one after another, in every row and teacher that does not say otherwise. weighting:
-    how often the source's samples are drawn: all alike ("equal"), each of several sources by its
-    share in the mixture that is most like the target ("domain"), or each sample by how likely it is
-    there ("sample"). match: whether the source's images are moved to where the target's content
-    lies. export: the formats in which the student of the chosen row leaves the run, after the
-    evaluation. choices: what an earlier run decided by measurement (precision and the like), to be
-    kept; a run writes its own here.
-    """
-
-    source: Data
-    target: Data
-    student: nn.Module
-    rows: Annotated[Mapping[str, Row], MinLen(1)]
-    name: str | None = None
-    teachers: Mapping[str, TeacherPlan] = field(default_factory=dict)
-    training: Training = field(default_factory=Training)
-    augmentation: Sequence[Augmentation] = ()
-    knowledge: KnowledgePlan = field(default_factory=KnowledgePlan)
-    split: SplitSettings = field(default_factory=SplitSettings)
-    weighting: Weighting = "equal"
-    classes: Literal["same", "shared", "source"] = "same"
-    match: Literal["none", "frame"] = "none"
-    gap: GapPlan = field(default_factory=GapPlan)
-    auto: AutoPlan = field(default_factory=AutoPlan)
-    seeds: Annotated[int, Gt(0)] | Sequence[int] = 3
-    baseline: str | None = None
-    validator: str | None = None
-    trackers: Sequence[Tracker] = ()
-    export: Sequence[Export] = ()
-    choices: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Learner:
-    """The keys of a recipe by which a trained student is built again."""
-
-    student: nn.Module
-    rows: Mapping[str, Row]
-    teachers: Mapping[str, TeacherPlan] = field(default_factory=dict)
+__all__ = ["Plan", "objectives_of", "read_row"]
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,11 @@ from limbeck.evaluation import (
 )
 from limbeck.methods import DEFAULT, Method
 from limbeck.networks import Observed
+from limbeck.recipes._compression_stage import chain_records
 from limbeck.recipes._context import Context
 from limbeck.recipes._folder import command_line
+from limbeck.recipes._keys import OPEN, Row, TeacherPlan
 from limbeck.recipes._networks import parameter_bytes
-from limbeck.recipes._plan import OPEN, Row, TeacherPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
@@ -50,6 +51,7 @@ def evaluation_stage(context: Context) -> None:
     target, plan = context.target, context.plan
     rows = [_student_record(context, name) for name in plan.rows]
     rows = [*(_teacher_record(context, name) for name in plan.teachers), *rows]
+    compressions = chain_records(context)
     known = target.labelled
     test = target.open("test", "evaluation") if known else None
     selection = target.open("selection", "regret, after the end") if known else None
@@ -69,6 +71,7 @@ def evaluation_stage(context: Context) -> None:
         selection_labels=selection,
         openings=_openings(context.folder),
         choice=context.known(OPEN),
+        compressions=compressions,
     )
     results = assemble(study)
     check_results(results)

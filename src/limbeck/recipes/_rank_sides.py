@@ -14,7 +14,7 @@ from limbeck.data import take
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, Rating, measure_distances
 from limbeck.recipes._context import Context
-from limbeck.recipes._plan import GapPlan
+from limbeck.recipes._keys import GapPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.teachers import Teacher
 

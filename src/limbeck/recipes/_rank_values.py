@@ -26,7 +26,7 @@ from limbeck.gap import (
     subsampled,
 )
 from limbeck.recipes._context import Context
-from limbeck.recipes._plan import GapPlan
+from limbeck.recipes._keys import GapPlan
 from limbeck.recipes._rank_sides import Pair, point_distances, read_pair, teacher_says
 from limbeck.recipes._teachers import ready_teacher
 

@@ -34,6 +34,7 @@ ROOMS = (
     Room("objectives", "objective", "limbeck.objectives:Objective"),
     Room("methods", "method", "limbeck.methods:Method"),
     Room("trackers", "tracker", "limbeck.trackers:Tracker"),
+    Room("compression", "compression step", "limbeck.compression:Compression"),
     Room("export", "export format", "limbeck.export:Export"),
 )
 

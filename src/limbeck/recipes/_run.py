@@ -9,6 +9,7 @@ from typing import Any
 from limbeck.core import LimbeckError, RunError, UsageError, did_you_mean
 from limbeck.core.memory import freed_memory_kept
 from limbeck.recipes._check import check_name
+from limbeck.recipes._compression_stage import compression_stage
 from limbeck.recipes._console import Console
 from limbeck.recipes._contest import contest_stage, recall_choice
 from limbeck.recipes._context import Context, check_same_data, open_context, remember
@@ -30,6 +31,7 @@ STAGES: dict[str, Callable[[Context], None]] = {
     "contest": contest_stage,
     "knowledge": knowledge_stage,
     "student": student_stage,
+    "compression": compression_stage,
     "evaluation": evaluation_stage,
     "export": export_stage,
     "report": report_stage,

@@ -22,6 +22,7 @@ from limbeck.networks import Observed
 from limbeck.recipes._check import ON_SOURCE
 from limbeck.recipes._choices import measured_settings
 from limbeck.recipes._context import Context
+from limbeck.recipes._keys import Row, TeacherPlan
 from limbeck.recipes._knowledge_stage import readers_of
 from limbeck.recipes._networks import (
     built_method,
@@ -30,7 +31,6 @@ from limbeck.recipes._networks import (
     teaching_method,
 )
 from limbeck.recipes._nodes import ObjectNode
-from limbeck.recipes._plan import Row, TeacherPlan
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import teacher_folder, teacher_is_ready
 from limbeck.recipes._views import views_of
@@ -39,10 +39,14 @@ from limbeck.training import Job, predict, represent, train
 
 __all__ = [
     "EMBEDDED",
+    "Trained",
+    "job_of",
     "milliseconds_per_sample",
     "student_folder",
     "student_stage",
     "teacher_stage",
+    "ticker",
+    "trackers_of",
     "train_student",
     "validator_of",
 ]
@@ -61,11 +65,11 @@ def teacher_stage(context: Context) -> None:
     with context.console.progress("teachers", len(waiting)) as show:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
-            done = _train_teacher(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
+            done = _train_teacher(context, name, seed, ticker(show, number, f"{name}, seed {seed}"))
             _say(context, name, seed, done, time.monotonic() - start)
 
 
-def _ticker(show: Callable[[float, str], None], number: int, text: str) -> Callable[[float], None]:
+def ticker(show: Callable[[float, str], None], number: int, text: str) -> Callable[[float], None]:
     return lambda share: show(number + share, text)
 
 
@@ -77,7 +81,7 @@ def _say(context: Context, name: str, seed: int, done: dict[str, Any], seconds: 
 
 
 @dataclass(frozen=True)
-class _Trained:
+class Trained:
     """Who is trained: a teacher or a row, with which seed, where its files go, and who teaches it."""
 
     name: str
@@ -93,20 +97,20 @@ def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float
     assert network is not None
     made: TeacherPlan = plan.teachers[name].make()
     method = teaching_method(made, network, context.frame)
-    who = _Trained(name, seed, plan.teachers[name], teacher_folder(context, name, seed))
-    job = _job(context, who, method, made.validator, context.about())
+    who = Trained(name, seed, plan.teachers[name], teacher_folder(context, name, seed))
+    job = job_of(context, who, method, made.validator, context.about())
     if made.source is not None:
         job = replace(job, domains={**job.domains, "source": context.source.of(made.source).view()})
-    return train(job, _trackers(context), tick)
+    return train(job, trackers_of(context), tick)
 
 
-def _trackers(context: Context) -> list[Tracker]:
+def trackers_of(context: Context) -> list[Tracker]:
     always = [parts_of(Tracker)[name]() for name in ALWAYS]
     asked = [tracker for tracker in context.plan.make("trackers") if type(tracker) not in map(type, always)]
     return [*always, *asked]
 
 
-def _job(context: Context, who: _Trained, method: Method, validator: str | None, about: dict[str, Any]) -> Job:
+def job_of(context: Context, who: Trained, method: Method, validator: str | None, about: dict[str, Any]) -> Job:
     """The job of one training; what it may see follows from what the method says it needs."""
     task, plan = context.task, context.plan
     settings = plan.training(who.node)
@@ -150,7 +154,7 @@ def student_stage(context: Context) -> None:
     with context.console.progress("students", len(waiting)) as show:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
-            done = train_student(context, name, seed, _ticker(show, number, f"{name}, seed {seed}"))
+            done = train_student(context, name, seed, ticker(show, number, f"{name}, seed {seed}"))
             _say(context, name, seed, done, time.monotonic() - start)
 
 
@@ -171,12 +175,12 @@ def train_student(context: Context, name: str, seed: int, tick: Callable[[float]
     start = _start_weights(context, row, seed)
     method = built_method(plan, name, seed, context.frame, knowledge, start)
     folder = student_folder(context, name, seed)
-    who = _Trained(name, seed, plan.rows[name], folder, stores)
+    who = Trained(name, seed, plan.rows[name], folder, stores)
     if (folder / "done.json").exists():  # the run was stopped between the training and the predictions
         done = read_json(folder / "done.json")
     else:
         about = context.about(knowledge, row=name, seed=seed)
-        done = train(_job(context, who, method, row.validator, about), _trackers(context), tick)
+        done = train(job_of(context, who, method, row.validator, about), trackers_of(context), tick)
     state, _ = read_weights(folder / "weights.safetensors")
     load_weights(method.evaluated.network, state, name)
     _keep_predictions(context, folder, method.evaluated.cpu())

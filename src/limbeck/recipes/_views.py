@@ -5,8 +5,9 @@ from __future__ import annotations
 from limbeck.augmentations import Augmentation, Views
 from limbeck.core import stream_seed
 from limbeck.methods import Method
+from limbeck.recipes._keys import KnowledgePlan
 from limbeck.recipes._nodes import ObjectNode
-from limbeck.recipes._plan import KnowledgePlan, Plan
+from limbeck.recipes._plan import Plan
 
 __all__ = ["views_of"]
 

@@ -1,0 +1,16 @@
+"""What makes a trained student smaller. One file, one step; steps are chained, and fine-tuned one by one."""
+
+from limbeck.compression._compression import TUNING, Compression
+from limbeck.compression._costs import Costs, Runtime, costs_of, runtime_of
+from limbeck.compression._layers import layer_changes, with_changes
+
+__all__ = [
+    "TUNING",
+    "Compression",
+    "Costs",
+    "Runtime",
+    "costs_of",
+    "layer_changes",
+    "runtime_of",
+    "with_changes",
+]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from limbeck.compression._layers import weighted_layers
+from limbeck.core import UsageError
+from limbeck.export import Runner
+
+__all__ = ["TUNING", "Compression", "with_still_zeros"]
+
+TUNING = {
+    "classification": {"distill": {"objectives": ["kl"]}},
+    "regression": {"distill": {"objectives": ["mean_squared_error"]}},
+}
+"""How a step is fine-tuned where the recipe does not say: by what a teacher says of the target, by kind of task."""
+
+
+class Compression(ABC):
+    """The base of the room: a trained network in, a smaller one that does the same out.
+
+    The life of a step, once for each of its `rounds`: `shrunk`, then, where `tuned`, `held` is
+    fine-tuned in its place, and its weights are those of the step. file: the name of the file that
+    the student has become after it, where it is no longer a network of PyTorch; nothing comes after
+    such a step. by_itself: fine-tuning is taught by the student as it was before any step, where the
+    recipe names no other teacher. training: what fine-tuning changes in the row's training, whatever
+    the recipe says.
+    """
+
+    file: ClassVar[str | None] = None
+    by_itself: ClassVar[bool] = False
+    training: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def tuned(self) -> bool:
+        return True
+
+    @property
+    def rounds(self) -> int:
+        """Shrinking and fine-tuning in so many turns."""
+        return 1
+
+    def shrunk(self, network: nn.Module, inputs: Tensor, turn: int = 0) -> nn.Module:
+        """A smaller copy, ready to be fine-tuned; the network itself stays as it is.
+
+        inputs: [n, ...] unlabelled samples of the target. turn: counts the rounds. `UsageError`
+        where the network cannot be made smaller in this way.
+        """
+        return copy.deepcopy(network)
+
+    def held(self, network: nn.Module, inputs: Tensor) -> nn.Module:
+        """What is fine-tuned in the network's place; its state dict has the same keys and shapes.
+
+        Weights of matrices that are zero, from this step or one before, stay zero.
+        """
+        return with_still_zeros(network)
+
+    @abstractmethod
+    def check(self, network: nn.Module, inputs: Tensor) -> None:
+        """`UsageError` where the step would fail, told before anything trains; inputs: a few samples."""
+
+    def write(self, network: nn.Module, inputs: Tensor, path: Path) -> None:
+        """Where `file` is named: write it, whole or not at all."""
+        raise UsageError(f"{type(self).__name__} writes no file: its student is a network.")
+
+    def runner(self, path: Path, threads: int = 0) -> Runner:
+        """Where `file` is named: the written file at work."""
+        raise UsageError(f"{type(self).__name__} writes no file: its student is a network.")
+
+
+def with_still_zeros(network: nn.Module) -> nn.Module:
+    """The network, whose zero weights have no gradient: they stay zero, under momentum and weight decay too."""
+    for layer in weighted_layers(network).values():
+        weight = layer.weight
+        if not bool(weight.all()):
+            weight.register_hook(lambda gradient, weight=weight: gradient * (weight != 0))
+    return network

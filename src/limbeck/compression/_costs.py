@@ -1,0 +1,115 @@
+"""What a student costs in a runtime, before and after a step: all lines of one table by the same runtime."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from limbeck.compression._compression import Compression
+from limbeck.compression._counts import multiply_adds, network_bytes, nonzero_parameters, peak_memory
+from limbeck.compression._onnx import onnx_form
+from limbeck.core import RunError
+from limbeck.export import export_network, latency
+from limbeck.networks import evaluating
+
+__all__ = ["Costs", "Runtime", "costs_of", "runtime_of"]
+
+Runtime = Literal["torch", "onnxruntime"]
+
+BATCHES = (1, 32)
+"""The batch sizes whose time is measured; memory is that of the largest."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a student costs. parameters: and how many of them are not 0. bytes: of the weights, or of the file.
+
+    multiply_adds: of one sample. latency: milliseconds of one call by batch size, "median" and "p95", on one
+    thread. peak_memory: bytes for a batch of 32: counted (weights and living tensors) in torch; in
+    onnxruntime what loading and running the file adds to a process, None where that cannot be told.
+    """
+
+    runtime: Runtime
+    parameters: int
+    nonzero: int
+    bytes: int
+    multiply_adds: int
+    latency: dict[str, dict[str, float]]
+    peak_memory: int | None
+
+    def state(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def runtime_of(steps: list[Compression]) -> Runtime:
+    """What runs the student before and after these steps: onnxruntime where one of them ends in its file."""
+    return "onnxruntime" if any(step.file is not None for step in steps) else "torch"
+
+
+def costs_of(network: nn.Module, inputs: Tensor, runtime: Runtime, file: Path | None = None) -> Costs:
+    """Measure a network on samples [n, ...] in a runtime; file: what it has become, where it is written already."""
+    sized = {size: inputs[torch.arange(size) % len(inputs)].contiguous() for size in BATCHES}
+    if runtime == "torch":
+        times, size = _timed(network, sized), network_bytes(network)
+        memory: int | None = peak_memory(network, sized[max(BATCHES)])
+    else:
+        form = onnx_form()
+        with tempfile.TemporaryDirectory() as scratch:
+            if file is None:
+                export_network(network, inputs, Path(scratch), form)
+                file = Path(scratch) / form.file
+            run = form.runner(file, threads=1)
+            times = {str(n): asdict(latency(_call(run, batch.numpy()))) for n, batch in sized.items()}
+            size, memory = file.stat().st_size, _memory_of_file(file, list(sized[max(BATCHES)].shape))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    count = multiply_adds(network, inputs)
+    return Costs(runtime, parameters, nonzero_parameters(network), size, count, times, memory)
+
+
+def _timed(network: nn.Module, sized: dict[int, Tensor]) -> dict[str, dict[str, float]]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with evaluating(network), torch.no_grad():
+            return {str(size): asdict(latency(_call(network, batch))) for size, batch in sized.items()}
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _call(run: Callable[[Any], object], batch: Any) -> Callable[[], object]:
+    return lambda: run(batch)
+
+
+_CHILD = """
+import sys, pathlib, numpy, onnxruntime
+def peak():
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+before = peak()
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads, options.log_severity_level = 1, 3
+session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+batch = numpy.zeros([int(size) for size in sys.argv[2:]], numpy.float32)
+session.run(None, {session.get_inputs()[0].name: batch})
+print(peak() - before)
+"""
+
+
+def _memory_of_file(file: Path, shape: list[int]) -> int | None:
+    """By how many bytes loading and running a file raises the peak of a process of its own; None but on Linux."""
+    if not Path("/proc/self/status").exists():
+        return None
+    command = [sys.executable, "-c", _CHILD, str(file), *map(str, shape)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise RunError(f"The memory of {file.name} cannot be measured: {result.stderr.strip().splitlines()[-1]}")
+    return int(result.stdout)

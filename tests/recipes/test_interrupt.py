@@ -50,7 +50,7 @@ def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     recipe: Recipe, run: Callable[..., Path], tmp_path: Path
 ) -> None:
     recipe["rows"] = {"alone": "source_only", "upper_bound": "target_only"}
-    recipe["training"] |= {"epochs": 200, "checkpoint_seconds": 0.02, "patience": None}
+    recipe["training"] |= {"epochs": 100, "checkpoint_seconds": 0.02, "patience": None}
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
     folder = runs / "small"
@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     frame.assign(dose=frame["dose"] + 3).to_csv(recipe["target"]["csv"]["path"], index=False)
     del recipe["rows"]
     recipe["gap"]["settings"]["permutations"] = 99
-    recipe["training"] |= {"epochs": 100, "checkpoint_seconds": 0.02, "patience": None, "compile": False}
+    recipe["training"] |= {"epochs": 60, "checkpoint_seconds": 0.02, "patience": None, "compile": False}
     recipe["auto"] = {"budget": 600}  # on a machine of any speed all epochs fit
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
@@ -106,5 +106,5 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     folder, whole = run(path), run(path, name="whole")
     assert all((contest / name / "0" / "done.json").stat().st_mtime_ns == when for name, when in before.items())
     mine, theirs = (read_json(place / "results.json")["choice"] for place in (folder, whole))
-    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 100
+    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 60
     assert mine["winner"] == theirs["winner"] and not mine["left_out"]

@@ -43,7 +43,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("rows.alone", None, "rows.alone: One method is expected here, by its name or with settings. Got None."),
     ("rows.alone", {"source_only": {}, "titel": "x"}, "rows.alone: There is no setting 'titel' here. Did you mean"),
     ("rows.alone", {"source_only": {}, "target_only": {}}, "Exactly one method is expected here"),
-    ("rows.alone", {"title": "x"}, "Exactly one method is expected here, beside augmentation, start, student"),
+    ("rows.alone", {"title": "x"}, "Exactly one method is expected here, beside augmentation, compress, start"),
     ("rows.alone.training", {"epochz": 3}, "rows.alone.training: training has no setting 'epochz'. Did you mean"),
     ("rows.alone.training", [1], "must be a mapping. Got [1]."),
     ("gap.distances", ["mmd", "corl"], "gap.distances[1]: There is no distance 'corl'. Did you mean 'coral'?"),

@@ -77,9 +77,10 @@ def chromium() -> str:
     return str(found)
 
 
-@pytest.fixture(autouse=True)
-def _extra_is_there(request: pytest.FixtureRequest) -> None:
-    for mark in request.node.iter_markers("extra"):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what lacks its extra, before any fixture is made that would need it."""
+    for mark in item.iter_markers("extra"):
         (extra,) = mark.args
         if any(importlib.util.find_spec(module) is None for module in EXTRAS[extra]):
             _absent(f"Needs the extra {extra}: pip install 'limbeck[{extra}]'", "LIMBECK_REQUIRE_EXTRAS")

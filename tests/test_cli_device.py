@@ -65,7 +65,7 @@ def test_export_then_predict(limb: Limbeck, world: Path) -> None:
         (("export", "{}/absent"), "is no run folder"),
         (("export", "{}/runs/small", "--format", "onyx"), "There is no export format 'onyx'. Did you mean 'onnx'?"),
         (("export", "{}/runs/small", "--format", "torch_export", "--out", "{}"), "is no export of limbeck's"),
-        (("serve", "{}"), "has no exported student"),
+        pytest.param(("serve", "{}"), "has no exported student", marks=pytest.mark.extra("serve")),
         (("serve", "{}", "--samples", "0"), "Invalid value for '--samples'"),
     ],
 )

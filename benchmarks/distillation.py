@@ -132,13 +132,14 @@ def torchdistill(work: Work, epochs: int, seed: int, device: str) -> Tensor:
         f"{who}_module_{what}": end for who in ("student", "teacher") for what, end in (("path", "."), ("io", "output"))
     }
     loss = {"key": "KDLoss", "kwargs": {**paths, "temperature": TEMPERATURE, "alpha": 0.0, "reduction": "batchmean"}}
+    terms = {"kd": {"criterion": loss, "weight": TEMPERATURE**2}}  # without hard labels its KDLoss leaves T² out
     settings = {
         "num_epochs": epochs,
         "train_data_loader": loader,
         "teacher": {"requires_grad": False, "forward_proc": "forward_batch_only"},
         "student": {"forward_proc": "forward_batch_only"},
         "optimizer": {"key": "SGD", "kwargs": {"lr": RATE, "momentum": MOMENTUM}},
-        "criterion": {"key": "WeightedSumLoss", "kwargs": {"sub_terms": {"kd": {"criterion": loss, "weight": 1.0}}}},
+        "criterion": {"key": "WeightedSumLoss", "kwargs": {"sub_terms": terms}},
     }
     teacher = work.teacher.to(place, memory_format=torch.contiguous_format)
     box = get_distillation_box(teacher, learner, {"train": data}, settings, place, None, False, 1)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from limbeck.networks import evaluating
 
@@ -32,6 +31,8 @@ def multiply_adds(network: nn.Module, inputs: Tensor) -> int:
     >>> multiply_adds(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(3, 4))
     48
     """
+    from torch.utils.flop_counter import FlopCounterMode  # it imports triton, which a check does not need
+
     with evaluating(network), torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(inputs[:1])
     return counter.get_total_flops() // 2  # a multiplication and an addition each

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_world import VALUES, WIDTH, World, network, settings
+from small_world import VALUES, World, settings
 
 from limbeck.core import DomainView
 from limbeck.distances.coral import Coral
@@ -18,17 +18,16 @@ from limbeck.methods.fine_tune import FineTune
 from limbeck.methods.shot import Shot
 from limbeck.methods.source_only import SourceOnly
 from limbeck.methods.target_only import TargetOnly
-from limbeck.networks import Observed
 from limbeck.objectives.adversarial import Adversarial
 from limbeck.objectives.align import Align
 from limbeck.objectives.cdan import Cdan
 from limbeck.objectives.cross_entropy import CrossEntropy
 from limbeck.trackers.jsonl import Jsonl
 from limbeck.training import _evaluation as evaluation
-from limbeck.training import predict, represent, train
+from limbeck.training import train
 from limbeck.training._checkpoint import Progress
 from limbeck.training._diagnostics import diagnose, is_adaptive, sample_of
-from limbeck.training._predict import Seen, observe
+from limbeck.training._predict import Seen
 
 WORLD = World()
 
@@ -145,13 +144,3 @@ def test_telling_changes_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     told = found(tmp_path / "told")
     monkeypatch.setattr(evaluation, "is_adaptive", lambda method: False)
     assert found(tmp_path / "silent") == told
-
-
-def test_one_pass_sees_what_two_would() -> None:
-    student, inputs = Observed(network(3)).train(), torch.randn(11, WIDTH)
-    shown = torch.arange(11) % 3 == 0
-    found = observe(student, inputs, shown, batch_size=4)
-    assert found.logits.equal(predict(student, inputs, 4)) and found.features.equal(
-        represent(student, inputs, 4)[shown]
-    )
-    assert student.training

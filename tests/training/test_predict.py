@@ -8,7 +8,7 @@ from small_world import WIDTH, network
 from torch import nn
 
 from limbeck.networks import Observed
-from limbeck.training import predict, represent
+from limbeck.training import observe, predict, represent
 
 INPUTS = torch.randn(11, WIDTH, generator=torch.Generator().manual_seed(0))
 
@@ -28,6 +28,17 @@ def test_chosen_rows_are_those_of_all() -> None:
     student, rows = Observed(network(3)), torch.tensor([9, 0, 3])
     for ask in (predict, represent):
         assert torch.allclose(ask(student, INPUTS, 2, rows), ask(student, INPUTS)[rows], atol=1e-6)
+    found = observe(student, INPUTS, torch.tensor([True, False, True]), 2, rows)
+    assert found.logits.equal(predict(student, INPUTS, 2, rows))
+    assert found.features.equal(represent(student, INPUTS, 2, rows)[[0, 2]])
+
+
+def test_one_pass_sees_what_two_would() -> None:
+    student, shown = Observed(network(3)).train(), torch.arange(11) % 3 == 0
+    found = observe(student, INPUTS, shown, batch_size=4)
+    assert found.logits.equal(predict(student, INPUTS, 4))
+    assert found.features.equal(represent(student, INPUTS, 4)[shown])
+    assert student.training
 
 
 def test_every_layer_is_left_in_its_own_mode() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import Spec, UsageError
+from limbeck.core import Domain, Spec, UsageError
 from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
@@ -35,7 +35,7 @@ from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import teacher_folder, teacher_is_ready
 from limbeck.recipes._views import views_of
 from limbeck.trackers import ALWAYS, Tracker
-from limbeck.training import Job, predict, represent, train
+from limbeck.training import Job, Seen, observe, train
 
 __all__ = [
     "EMBEDDED",
@@ -48,6 +48,7 @@ __all__ = [
     "ticker",
     "trackers_of",
     "train_student",
+    "train_teacher",
     "validator_of",
 ]
 
@@ -65,7 +66,7 @@ def teacher_stage(context: Context) -> None:
     with context.console.progress("teachers", len(waiting)) as show:
         for number, (seed, name) in enumerate(waiting):
             start = time.monotonic()
-            done = _train_teacher(context, name, seed, ticker(show, number, f"{name}, seed {seed}"))
+            done = train_teacher(context, name, seed, ticker(show, number, f"{name}, seed {seed}"))
             _say(context, name, seed, done, time.monotonic() - start)
 
 
@@ -91,7 +92,8 @@ class Trained:
     stores: Mapping[str, Reader] = field(default_factory=dict)
 
 
-def _train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+def train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+    """Train a teacher; its `done.json`."""
     plan = context.plan
     network = built_teacher(plan, name, seed, context.frame).trainable()
     assert network is not None
@@ -200,20 +202,25 @@ def _start_weights(context: Context, row: Row, seed: int) -> Path | None:
 
 def _keep_predictions(context: Context, folder: Path, student: Observed) -> None:
     """predictions.npz: logits and some representations of both test splits, and the student's size and speed."""
-    source, target = context.source, context.target
-    near, far = (torch.from_numpy(domain.splits["test"]) for domain in (source, target))
+    near, far = (_seen(student, domain) for domain in (context.source, context.target))
     parameters, size = parameter_bytes(student.network)
     with atomic_path(folder / "predictions.npz") as path:
         np.savez(
             path,
-            source_logits=predict(student, source.inputs, rows=near).numpy(),
-            target_logits=predict(student, target.inputs, rows=far).numpy(),
-            source_features=represent(student, source.split_inputs("test", EMBEDDED)).numpy().astype(np.float32),
-            target_features=represent(student, target.split_inputs("test", EMBEDDED)).numpy().astype(np.float32),
+            source_logits=near.logits.numpy(),
+            target_logits=far.logits.numpy(),
+            source_features=near.features.numpy(),
+            target_features=far.features.numpy(),
             parameters=parameters,
             bytes=size,
-            milliseconds=milliseconds_per_sample(student, target.split_inputs("test", 1)),
+            milliseconds=milliseconds_per_sample(student, context.target.split_inputs("test", 1)),
         )
+
+
+def _seen(student: Observed, domain: Domain) -> Seen:
+    """What a student says of a domain's test split, and how it represents the first `EMBEDDED` of it."""
+    rows = torch.from_numpy(domain.splits["test"])
+    return observe(student, domain.inputs, torch.arange(len(rows)) < EMBEDDED, 256, rows)
 
 
 def milliseconds_per_sample(student: Observed, inputs: Tensor, repeats: int = 30) -> float:

@@ -64,13 +64,18 @@ def faster_passes(
     """
     plain = candidates[0]
     few = inputs[: max(min(FEWEST, len(inputs)), len(inputs) // 16)]
-    whole = _after_warm_up(timed_passes(network, few, plain, backward)) * len(inputs) / len(few)
+    begun = timed_passes(network, few, plain, backward)
+    first = _after_warm_up(begun)
+    whole = first * len(inputs) / len(few)
     budget = min(BUDGET, SHARE * whole * ahead)
     affordable = int(len(inputs) * budget / (2 * whole * len(candidates)))  # a warm-up and a timed pass of each
     some = inputs[: max(len(few), affordable)]
     scale = len(inputs) / len(some)
     runs = {passes: timed_passes(network, some, passes, backward) for passes in candidates}
-    seconds = {plain: _after_warm_up(runs[plain])}
+    if len(some) == len(few):
+        runs[plain], seconds = begun, {plain: first}
+    else:
+        seconds = {plain: _after_warm_up(runs[plain])}
     if seconds[plain] * scale > TOO_SHORT:
         started = time.monotonic()
         for passes in candidates[1:]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -19,12 +20,17 @@ class Seen(NamedTuple):
 
 
 @torch.no_grad()
-def observe(student: Observed, inputs: Tensor, shown: Bool[Tensor, " n"], batch_size: int = 1024) -> Seen:
-    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones."""
+def observe(
+    student: Observed, inputs: Tensor, shown: Bool[Tensor, " k"], batch_size: int = 1024, rows: Tensor | None = None
+) -> Seen:
+    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones.
+
+    rows: [k] the inputs that are meant, as in `predict`; k = n without them.
+    """
     device = next(student.parameters()).device
     logits, features = [], []
     with evaluating(student):
-        for batch, some in zip(inputs.split(batch_size), shown.split(batch_size), strict=True):
+        for batch, some in zip(_batches(inputs, batch_size, rows), shown.split(batch_size), strict=True):
             outputs = student(batch.to(device))
             logits.append(outputs.logits.float().cpu())
             features.append(outputs.feature()[some.to(device)].float().cpu())
@@ -50,8 +56,11 @@ def _in_batches(student: Observed, inputs: Tensor, batch_size: int, rows: Tensor
     device = next(student.parameters()).device
     parts = []
     with evaluating(student):
-        batches = inputs.split(batch_size) if rows is None else (inputs[part] for part in rows.split(batch_size))
-        for batch in batches:
+        for batch in _batches(inputs, batch_size, rows):
             outputs = student(batch.to(device))
             parts.append((outputs.feature() if features else outputs.logits).float().cpu())
     return torch.cat(parts)
+
+
+def _batches(inputs: Tensor, batch_size: int, rows: Tensor | None) -> Iterable[Tensor]:
+    return inputs.split(batch_size) if rows is None else (inputs[part] for part in rows.split(batch_size))

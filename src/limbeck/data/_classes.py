@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import UsageError
+from limbeck.core.tables import pd
 from limbeck.data._data import Inputs, Raw
 from limbeck.data._mapped import Mapped
 

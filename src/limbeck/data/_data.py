@@ -4,17 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
-import pandas as pd
 from torch import Tensor
 
+from limbeck.core.tables import pd
 from limbeck.data._mapped import Mapped
 
 __all__ = ["Data", "Preprocessing", "Raw"]
 
-Inputs = pd.DataFrame | np.ndarray | Mapped
+Inputs: TypeAlias = "pd.DataFrame | np.ndarray | Mapped"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import UsageError
+from limbeck.core.tables import pd
 from limbeck.data._tables import as_text
 
 __all__ = ["FEW_VALUES", "Labels", "Threshold", "read_labels"]

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import Domain, Task, UsageError, bad_value
+from limbeck.core.tables import pd
 from limbeck.data._classes import agree_on_classes, class_numbers, take, take_rows
 from limbeck.data._data import Preprocessing, Raw
 from limbeck.data._frame import match_frames

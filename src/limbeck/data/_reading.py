@@ -11,9 +11,8 @@ import warnings
 import zlib
 from pathlib import Path
 
-import pandas as pd
-
 from limbeck.core import UsageError
+from limbeck.core.tables import pd
 
 __all__ = ["expanded", "read_table"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from limbeck.core import UsageError, did_you_mean
+from limbeck.core.tables import pd
 from limbeck.data._data import Inputs, Preprocessing
 from limbeck.data._reading import read_table
 

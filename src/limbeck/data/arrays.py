@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from torch import Tensor
 
 from limbeck.core import UsageError, bad_value
+from limbeck.core.tables import pd
 from limbeck.data import Data, Preprocessing, Raw
 from limbeck.data._arrays import is_large, read_arrays, read_folder
 from limbeck.data._images import ImagePreprocessing

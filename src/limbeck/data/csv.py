@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import UsageError, did_you_mean
+from limbeck.core.tables import pd
 from limbeck.data import Data, Preprocessing, Raw
 from limbeck.data._labels import Labels, Threshold, read_labels
 from limbeck.data._reading import read_table

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from annotated_types import Ge
 
 from limbeck.core import UsageError, bad_value, generator
+from limbeck.core.tables import pd
 from limbeck.data import Data, Preprocessing, Raw
 
 __all__ = ["Lacking"]

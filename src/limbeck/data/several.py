@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import UsageError, bad_value
+from limbeck.core.tables import pd
 from limbeck.data import Data, Preprocessing, Raw
 
 __all__ = ["Several"]

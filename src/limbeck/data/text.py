@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import pandas as pd
 from annotated_types import Ge
 
 from limbeck.core import UsageError, did_you_mean
+from limbeck.core.tables import pd
 from limbeck.data import Data, Preprocessing, Raw
 from limbeck.data._classes import take_rows
 from limbeck.data._labels import Labels, Threshold, read_labels

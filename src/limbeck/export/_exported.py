@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from torch import nn
 
 import limbeck
 from limbeck.core import RunError, Task, UsageError
 from limbeck.core.files import atomic_folder, read_json, write_json, write_text
+from limbeck.core.tables import pd
 from limbeck.data import Preprocessing, restore_preprocessing
 from limbeck.export._card import card_text, model_card
 from limbeck.export._device import predict as device

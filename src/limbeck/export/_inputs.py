@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from limbeck.core.tables import pd
 from limbeck.export._device.preprocessing import Cell
 
 __all__ = ["cells", "described", "example", "is_tabular"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import UsageError
+from limbeck.core.tables import pd
 
 __all__ = ["feature_shift"]
 

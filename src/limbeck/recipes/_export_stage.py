@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from limbeck.core import UsageError, bad_value
+from limbeck.core.tables import pd
 from limbeck.data import take
 from limbeck.export import DEFAULT, Export, Product, is_export, read_manifest, write_export
 from limbeck.recipes._console import Console

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from limbeck.core import FEATURES, Domain, generator
 from limbeck.core.files import read_json, write_json
+from limbeck.core.tables import pd
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, measure_distances
 from limbeck.recipes._context import Context

@@ -9,10 +9,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from limbeck.core import UsageError, did_you_mean
 from limbeck.core.files import write_text
+from limbeck.core.tables import pd
 from limbeck.data import Raw, prepare, read_table
 from limbeck.recipes._load import load_plans
 from limbeck.recipes._yaml import read_yaml

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from limbeck.core import Spec, Task, UsageError, did_you_mean
 from limbeck.core.files import read_json
+from limbeck.core.tables import pd
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.data import Preprocessing, restore_preprocessing
 from limbeck.evaluation import chosen_row

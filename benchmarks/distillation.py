@@ -5,13 +5,18 @@ usage: python benchmarks/distillation.py [--repeats 3] [--epochs 10] [--long 600
 Wall seconds, the contestants in turns, each in a process of its own, each repeat with a seed of its own. limbeck's
 time is that of its stages knowledge and student, from reading the files on: choices by measurement, labelling,
 checkpoints and the predictions included, imports not. The floor labels, trains and predicts, and nothing else.
---long 0 leaves out the long run; torchdistill is installed into build/peers, and left out with --no-peer.
+In the long run the contestants work side by side, one held while the other goes on for some seconds, so that a
+machine whose speed drifts is the same to both; what they were held does not count. --long 0 leaves it out, --only-long
+the short one; torchdistill is installed into build/peers, and left out with --no-peer.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +34,12 @@ from limbeck.recipes import run_recipe
 
 PEERS = Path("build/peers")
 
+Found = dict[str, list[tuple[float, float]]]
+"""Seconds and accuracy in each repeat, by contestant."""
+
+
+TURN = 5.0
+"""Seconds for which one contestant of the long run works before the other goes on."""
 
 FLOOR, OURS, PLAIN, PEER = (
     "floor: bare loop, bf16, channels-last",
@@ -46,8 +57,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--student", default="cnn", choices=["cnn", "resnet"])
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--only-long", action="store_true")
     parser.add_argument("--one", nargs=2, metavar=("WORK", "CONTESTANT"), help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--held", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
         print(json.dumps(one(Work.load(Path(chosen.one[0]), chosen.student), chosen.one[1], chosen)))
@@ -60,24 +73,53 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "work.pt"
         Work.make().save(file)
-        print(f"\n{chosen.epochs} epochs, {chosen.repeats} repeats\n")
-        show(file, names, chosen, chosen.repeats)
+        if not chosen.only_long:
+            print(f"\n{chosen.epochs} epochs, {chosen.repeats} repeats\n", flush=True)
+            found: Found = {name: [] for name in names}
+            for seed in range(chosen.repeats):
+                for name in names:
+                    found[name] += in_turns(file, [name], chosen, seed)
+            show(found)
         if chosen.long:
-            print(f"\n{chosen.long} epochs, once\n")
+            print(f"\n{chosen.long} epochs, once\n", flush=True)
             chosen.epochs = chosen.long
-            show(file, [FLOOR, OURS], chosen, 1)
+            both = [FLOOR, OURS]
+            show({name: [done] for name, done in zip(both, in_turns(file, both, chosen, 0), strict=True)})
 
 
-def show(file: Path, names: list[str], chosen: argparse.Namespace, repeats: int) -> None:
+def in_turns(file: Path, names: list[str], chosen: argparse.Namespace, seed: int) -> list[tuple[float, float]]:
+    """What each contestant found, in a process of its own: what one leaves in the allocator would change the next."""
+    options = ["--seed", seed, "--epochs", chosen.epochs, "--device", chosen.device, "--student", chosen.student]
+    at_work = []
+    for name in names:
+        held = file.with_name(f"held-{len(at_work)}")
+        held.write_text("0")
+        command = [sys.executable, __file__, "--one", file, name, *options, "--held", held]
+        with file.with_name(f"said-{len(at_work)}").open("w") as said:
+            process = subprocess.Popen([str(word) for word in command], stdout=said, start_new_session=True)
+        at_work.append((process, held, Path(said.name)))
+        if len(names) > 1:
+            os.killpg(process.pid, signal.SIGSTOP)
+    since = [time.perf_counter()] * len(names)
+    while any(process.poll() is None for process, *_ in at_work):
+        for place, (process, held, _) in enumerate(at_work):
+            if process.poll() is not None:
+                continue
+            held.write_text(str(float(held.read_text()) + time.perf_counter() - since[place]))
+            os.killpg(process.pid, signal.SIGCONT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(TURN if sum(other.poll() is None for other, *_ in at_work) > 1 else None)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGSTOP)
+            since[place] = time.perf_counter()
+    if any(process.returncode for process, *_ in at_work):
+        sys.exit("A contestant failed.")
+    return [tuple(json.loads(said.read_text().splitlines()[-1])) for *_, said in at_work]
+
+
+def show(found: Found) -> None:
     """The table: seconds, ratio to the first contestant of the same repeat, accuracy on the test split."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    for seed in range(repeats):
-        for name in names:  # a process each: what one leaves in the allocator would change the next
-            options = ["--seed", seed, "--epochs", chosen.epochs]
-            options += ["--device", chosen.device, "--student", chosen.student]
-            command = [sys.executable, __file__, "--one", file, name, *options]
-            done = subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True)
-            found[name].append(tuple(json.loads(done.stdout.splitlines()[-1])))
+    names = list(found)
     floor = np.array(found[names[0]])[:, 0]
     print("| | seconds | to the floor | accuracy |\n|---|---|---|---|")
     for name in names:
@@ -100,9 +142,9 @@ def one(work: Work, name: str, chosen: argparse.Namespace) -> tuple[float, float
     }
     sys.path.insert(0, str(PEERS))
     runs[name](work, 1, chosen.seed, chosen.device)
-    start = time.perf_counter()
+    start = time.perf_counter() - float(chosen.held.read_text())
     logits = runs[name](work, chosen.epochs, chosen.seed, chosen.device)
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - float(chosen.held.read_text()) - start
     return seconds, 100 * float((logits.argmax(1) == work.labels[work.test]).float().mean())
 
 

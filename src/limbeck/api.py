@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from torch import Tensor, nn
 
 from limbeck.core import UsageError
 from limbeck.core.files import atomic_path, read_json, writing
+from limbeck.core.tables import pd
 from limbeck.recipes import Student, check_name, load_plans, load_student, read_domain, run_recipe
 
 Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | pd.Series | Sequence[Any] | None]
@@ -109,7 +109,7 @@ def transfer(
     (plan,) = load_plans(recipe)
     results = read_json(folder / "results.json")
     if plan.open_row is not None:
-        plan = plan.decide(results["choice"]["row"])
+        plan = plan.decide(results["choice"])
     return Transfer(folder, results, load_student(folder, plan=plan), folder / "report.html")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,11 @@ def apart(recipe: Recipe, tables: tuple[Path, Path]) -> Recipe:
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float]], None]:
-    """Let the validators give these scores, in place of what they see."""
+    """Let the validators give these scores, 0 to the others, in place of what they see."""
 
     def give(scores: dict[str, float]) -> None:
         monkeypatch.setattr(
-            _contest._Contest, "_scores", lambda self, name: dict.fromkeys(BETWEEN_METHODS, scores[name])
+            _contest._Contest, "_scores", lambda self, name: dict.fromkeys(BETWEEN_METHODS, scores.get(name, 0.0))
         )
 
     return give
@@ -66,8 +68,10 @@ def test_a_recipe_without_rows_is_chosen_for_and_explained(
         "distill_align",
         "distill_information_max",
         "mean_teacher",
+        "distill_from_adapted",
+        "distill_align_from_adapted",
     ]
-    scored({name: float(name == "distill_align") for name in offered})
+    scored({"distill_align": 1.0})
     folder = run(apart)
     assert sorted(candidates(folder)) == sorted(offered) and candidates(folder)[0] == "distill_align"
     results = read_json(folder / "results.json")
@@ -97,18 +101,48 @@ def test_a_recipe_without_rows_is_chosen_for_and_explained(
     assert len(predict_file(folder, tables[1], "auto")) == 70
 
 
+def test_a_teacher_is_adapted_by_what_adapts_the_student_best(
+    apart: Recipe, run: Run, tables: tuple[Path, Path], scored: Any
+) -> None:
+    scored({"distill_from_adapted": 2.0, "distill_information_max": 1.0})
+    apart["seeds"] = 2
+    folder = run(apart)
+    found, results = choice(folder), read_json(folder / "results.json")
+    assert found["winner"] == "distill_from_adapted" and found["row"]["teacher"] == "teacher_adapted"
+    objectives = [
+        "cross_entropy",
+        {"cross_entropy": {}, "on": "labelled"},
+        {"information_max": {}, "weight": 0.3},
+    ]
+    assert results["choice"]["adapted"]["method"] == {"distill": {"objectives": objectives}}
+    assert found["why"].startswith("Chosen: distill_from_adapted. Its teacher was adapted first, by distill_info")
+    titles = {row["name"]: (row["title"], row["seeds"]) for row in results["rows"]}
+    assert titles["teacher_adapted"][0] == "teacher, adapted" and len(titles["teacher_adapted"][1]) == 2
+    assert list(yaml.safe_load((folder / "recipe.yaml").read_text())["teachers"]) == ["teacher"]
+    said = (folder / "students/auto/1/predictions.npz").read_bytes()
+    for lost in ("results.json", "teachers/teacher_adapted/1", "students/auto/1"):  # as if it had been stopped there
+        path = folder / lost
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert run(apart) == folder and (folder / "teachers/teacher_adapted/1/done.json").exists()
+    again = np.load(folder / "students/auto/1/predictions.npz")["target_logits"]
+    assert again.tobytes() == np.load(BytesIO(said))["target_logits"].tobytes()
+    assert len(predict_file(folder, tables[1], "auto")) == 70
+
+
+def test_a_teacher_with_a_method_of_its_own_is_left_as_it_is(apart: Recipe, run: Run) -> None:
+    apart["teacher"]["method"] = "source_only"
+    folder = run(apart, stages=["teacher", "gap", "contest"])
+    assert len(candidates(folder)) == 8 and not (folder / "teachers" / "teacher_adapted").exists()
+
+
 def test_the_contest_reads_no_label_of_the_target(apart: Recipe, run: Run) -> None:
     folder = run(apart, stages=["teacher", "gap", "contest"])
     assert not (folder / "openings.jsonl").exists()
-    assert len(candidates(folder)) == 8 and choice(folder)["by"] == list(BETWEEN_METHODS)
+    assert len(candidates(folder)) == 10 and choice(folder)["by"] == list(BETWEEN_METHODS)
 
 
 def test_where_the_baseline_is_best_nothing_is_adapted(apart: Recipe, run: Run, scored: Any) -> None:
-    class Worse(dict[str, float]):
-        def __missing__(self, name: str) -> float:
-            return 0.0
-
-    scored(Worse(alone=1.0))
+    scored({"alone": 1.0})
     folder = run(apart)
     results = read_json(folder / "results.json")
     assert [row["name"] for row in results["rows"]] == ["teacher", "alone"]
@@ -140,6 +174,7 @@ def test_a_spent_budget_leaves_candidates_out(apart: Recipe, run: Run) -> None:
     found = choice(folder)
     assert found["epochs"] == 1 and found["row"] is None and not found["candidates"]
     assert "jda (the budget of 1e-09 minutes was spent)" in found["why"]
+    assert "teacher_adapted (adapting the teacher takes about 0." in found["why"]
 
 
 def test_a_candidate_that_fails_does_not_stop_the_others(
@@ -154,7 +189,7 @@ def test_a_candidate_that_fails_does_not_stop_the_others(
 
     monkeypatch.setattr(_contest, "train_student", failing)
     folder = run(apart, stages=["teacher", "gap", "contest"])
-    assert len(candidates(folder)) == 7
+    assert len(candidates(folder)) == 9
     assert "Left out: mean_teacher (The loss of mean_teacher became nan in epoch 1)." in choice(folder)["why"]
 
 
@@ -170,7 +205,8 @@ def test_values_are_chosen_for_on_the_source(apart: Recipe, run: Run) -> None:
     for role in ("source", "target"):
         apart[role]["csv"] |= {"label": "age", "task": "regression", "drop": ["sick"]}
     folder = run(apart, stages=["teacher", "gap", "contest"])
-    assert set(candidates(folder)) == {"alone", "coral_map", "kliep", "distill", "distill_align"}
+    taught = {f"{name}{by}" for name in ("distill", "distill_align") for by in ("", "_from_adapted")}
+    assert set(candidates(folder)) == {"alone", "coral_map", "kliep", *taught}
     assert choice(folder)["by"] == ["source_validation"]
 
 

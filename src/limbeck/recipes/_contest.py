@@ -14,8 +14,9 @@ from limbeck.core.files import read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import BETWEEN_METHODS, Observations, applicable, combined, validate
 from limbeck.gap import simes
-from limbeck.methods import Evidence, Method
+from limbeck.methods import Evidence
 from limbeck.recipes._check import ON_SOURCE, check_plan
+from limbeck.recipes._contest_teacher import PASSES, offered, second_round
 from limbeck.recipes._contest_words import explained
 from limbeck.recipes._context import Context
 from limbeck.recipes._fit import check_fit
@@ -23,19 +24,15 @@ from limbeck.recipes._keys import OPEN, AutoPlan, GapPlan
 from limbeck.recipes._networks import built_method
 from limbeck.recipes._nodes import ObjectNode, ValueNode
 from limbeck.recipes._plan import Plan, read_row
-from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._schema import Faults
 from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
-from limbeck.recipes._training_stages import student_folder, train_student
+from limbeck.recipes._training_stages import student_folder, teacher_stage, train_student
 from limbeck.training import predict, represent
 
 __all__ = ["contest_stage", "recall_choice"]
 
 FOLDER = "contest"
 """In the run's folder, where the candidates are trained."""
-
-PASSES = 2.5
-"""A candidate takes about so many times as long as the baseline."""
 
 SCORED = 2000
 """At most so many samples of each selection split are scored."""
@@ -52,6 +49,7 @@ def contest_stage(context: Context) -> None:
     context.keep(OPEN, choice)
     context.console.say(choice["why"])
     recall_choice(context)
+    teacher_stage(context)  # of a teacher that was adapted, the other seeds
 
 
 def recall_choice(context: Context) -> None:
@@ -60,7 +58,7 @@ def recall_choice(context: Context) -> None:
         return
     choice = context.known(OPEN)
     if choice is not None:
-        context.plan = context.plan.decide(choice["row"])
+        context.plan = context.plan.decide(choice)
         check_fit(context)
 
 
@@ -72,41 +70,76 @@ class _Contest:
         self.settings: AutoPlan = context.plan.make("auto")
         self.evidence = _evidence(context, self.settings)
         self.left: dict[str, str] = {}
-        self.epochs = 0
-        self.rows = {self.plan.baseline: self.plan.rows[self.plan.baseline], **self._candidates()}
+        self.epochs, self.spent = 0, 0.0
+        self.offered = offered(self.evidence)
+        self.rows = {self.plan.baseline: self.plan.rows[self.plan.baseline], **self._readable(self.offered)}
+        self.second = second_round(context, self.evidence) if len(self.rows) > 1 else None
+        if self.second is not None and not self.second.fits(self._budget):
+            minutes = self.second.seconds / 60
+            self.left[self.second.name] = f"adapting the teacher takes about {minutes:.1f} minutes of the budget"
+            self.second = None
+
+    @property
+    def _budget(self) -> float:
+        return 60 * self.settings.budget
 
     def held(self) -> dict[str, Any]:
         """The choice: the winner's row (None for the baseline, or where there is nothing to choose from), and why."""
+        scores: dict[str, dict[str, float]] = {}
+        adapted = None
         if len(self.rows) > 1:
-            self._train()
-        scores = {name: self._scores(name) for name in self.rows} if len(self.rows) > 1 else {}
-        by, ranks = self._validators(scores), self._ranked(scores)
+            self.epochs = self.context.choose(FOLDER, self._measured)["epochs"]
+            self._train(self.rows)
+        if len(self.rows) > 1:  # still, of those that the budget had room for
+            scores = {name: self._scores(name) for name in self.rows}
+            adapted = self._adapted(self._ranked(scores))
+            scores |= {name: self._scores(name) for name in self.rows if name not in scores}
+        ranks = self._ranked(scores)
         winner = max(ranks, key=ranks.__getitem__) if ranks else self.plan.baseline
-        found = [
-            {"name": name, "score": round(ranks[name], 4), "scores": scores[name]}
-            for name in sorted(ranks, key=lambda name: -ranks[name])
-        ]
+        row = None if winner == self.plan.baseline else self.offered[winner] | {"title": f"auto: {winner}"}
+        taught = adapted is not None and row is not None and row.get("teacher") == adapted["name"]
         choice = {
+            "row": row,
+            "adapted": adapted if taught else None,
             "winner": winner,
             "baseline": self.plan.baseline,
-            "by": by,
+            "by": self._validators(scores),
             "epochs": self.epochs,
-            "minutes": round(sum(self._done(name)["seconds"] for name in ranks) / 60, 2),
-            "candidates": found,
+            "minutes": round(self.spent / 60, 2),
+            "candidates": [
+                {"name": name, "score": round(ranks[name], 4), "scores": scores[name]}
+                for name in sorted(ranks, key=lambda name: -ranks[name])
+            ],
             "left_out": self.left,
         }
-        row = None if winner == self.plan.baseline else self.offered[winner] | {"title": f"auto: {winner}"}
         names = (self.context.source.name, self.context.target.name)
-        return {"row": row, "why": explained(self.evidence, names, choice), **choice}
+        return {"why": explained(self.evidence, names, choice), **choice}
 
-    def _candidates(self) -> dict[str, ObjectNode]:
-        """What the methods offer for these data, without what cannot be carried out."""
-        self.offered: dict[str, dict[str, Any]] = {}
-        kinds = sorted(parts_of(Method).values(), key=lambda kind: not kind.closed_form)
-        for kind in kinds:
-            self.offered |= {name: dict(row) for name, row in kind.candidates(self.evidence).items()}
+    def _adapted(self, ranks: Mapping[str, float]) -> dict[str, Any] | None:
+        """The second round: the teacher is adapted by what adapted the student best, and candidates learn from it."""
+        way = None if self.second is None else self.second.best(ranks)
+        if self.second is None or way is None:
+            return None
+        adapted, rows = self.second.adapted(way), self.second.rows(way, self.rows, self.offered)
+        if self.spent + self.second.seconds > self._budget:
+            self.left |= dict.fromkeys(rows, f"the budget of {self.settings.budget:g} minutes was spent")
+            return None
+        self.plan = self.plan.with_adapted(adapted)
+        self.context = replace(self.context, plan=self.plan)
+        with self.context.console.progress("adapted teacher", 1) as show:
+            try:
+                self.spent += self.second.train(self.context, partial(_tell, show, 0, way))
+            except RunError as error:
+                self.left[self.second.name] = str(error)
+                return None
+        self.offered |= rows
+        self._train(self._readable(rows))
+        return adapted
+
+    def _readable(self, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, ObjectNode]:
+        """Of these rows those that can be carried out."""
         found = {}
-        for name, row in self.offered.items():
+        for name, row in rows.items():
             try:
                 node = read_row(name, row)
                 self._check(name, node)
@@ -126,22 +159,24 @@ class _Contest:
         shortened = {name: _changed(node, training) for name, node in rows.items()}
         return self.plan.trial(shortened, self.seed)
 
-    def _train(self) -> None:
-        self.epochs = self.context.choose(FOLDER, self._measured)["epochs"]
-        plan = self._trial(self.rows, epochs=self.epochs, compile=False)
+    def _train(self, rows: Mapping[str, ObjectNode]) -> None:
+        """Train candidates, as far as the budget goes; `rows` are then those that have been."""
+        plan = self._trial({**self.rows, **rows}, epochs=self.epochs, compile=False)
         self.context = replace(self.context, plan=plan, students=FOLDER)
-        spent = 0.0
-        with self.context.console.progress("contest", len(self.rows)) as show:
-            for number, name in enumerate(self.rows):
-                if spent > 60 * self.settings.budget:
+        trained = {name: node for name, node in self.rows.items() if name not in rows}
+        with self.context.console.progress("contest", len(rows)) as show:
+            for number, (name, node) in enumerate(rows.items()):
+                if self.spent > self._budget:
                     self.left[name] = f"the budget of {self.settings.budget:g} minutes was spent"
                     continue
-                tick = partial(_tell, show, number, name)
                 try:
-                    spent += train_student(self.context, name, self.seed, tick)["seconds"]
+                    done = train_student(self.context, name, self.seed, partial(_tell, show, number, name))
                 except RunError as error:
                     self.left[name] = str(error)
-        self.rows = {name: node for name, node in self.rows.items() if name not in self.left}
+                    continue
+                self.spent += done["seconds"]
+                trained[name] = node
+        self.rows = trained
 
     def _measured(self) -> dict[str, Any]:
         """How many epochs of each candidate fit into the budget, by the time that one of the baseline takes."""
@@ -150,12 +185,12 @@ class _Contest:
         context = replace(self.context, plan=plan, students=FOLDER)
         seconds = train_student(context, name, self.seed, lambda share: None)["seconds"]
         trained = sum(not node.make().method.closed_form for node in self.rows.values())
-        fitting = int(60 * self.settings.budget / (trained * PASSES * max(seconds, 1e-3)))
+        budget = self._budget
+        if self.second is not None:
+            budget, trained = budget - self.second.seconds, trained + 2
+        fitting = int(budget / (trained * PASSES * max(seconds, 1e-3)))
         epochs = self.plan.make("training").epochs
         return {"epochs": max(1, min(epochs, fitting)), "epoch_seconds": seconds}
-
-    def _done(self, name: str) -> dict[str, Any]:
-        return read_json(student_folder(self.context, name, self.seed) / "done.json")
 
     def _scores(self, name: str) -> dict[str, float]:
         seen = self._observed(name)

@@ -34,7 +34,9 @@ def _decision(evidence: Evidence, choice: Mapping[str, Any]) -> str:
         return f"There is nothing to choose from, so {baseline} stands alone."
     if winner != baseline:
         enough = "" if evidence.apart else ": nothing needs to be adapted, and plain distillation is enough"
-        return f"Chosen: {winner}{enough}."
+        adapted = choice["adapted"]
+        first = "" if adapted is None else f". Its teacher was adapted first, by {adapted['way']}"
+        return f"Chosen: {winner}{enough}{first}."
     if not evidence.apart:
         return f"Chosen: none. Nothing needs to be adapted, and {baseline} is enough."
     return f"Chosen: none. The baseline, {baseline}, is the best of them: do not adapt."

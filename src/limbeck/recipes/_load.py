@@ -109,7 +109,7 @@ def _plan(
     plan = Plan(str(own.get("name") or name), cell, _with_open_row(tree, order))
     choice = (plan.value("choices") or {}).get(OPEN)
     if plan.open_row is not None and choice is not None:
-        plan = plan.decide(choice["row"])
+        plan = plan.decide(choice)
     check_plan(plan, faults)
     return plan
 

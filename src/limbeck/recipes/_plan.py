@@ -22,13 +22,15 @@ __all__ = ["Plan", "objectives_of", "read_row"]
 class Plan:
     """One validated recipe, ready to be carried out; `cell` is its name within a matrix.
 
-    decided: the row that was `auto` in the recipe, once a contest has chosen its method.
+    decided: the row that was `auto` in the recipe, once a contest has chosen its method. added: the teacher that
+    stands beside the recipe's, where the contest adapted one.
     """
 
     name: str
     cell: str | None
     tree: ObjectNode
     decided: str | None = None
+    added: str | None = None
 
     def make(self, key: str) -> Any:
         """New objects for a top-level key."""
@@ -53,13 +55,25 @@ class Plan:
         nodes = self._nodes("rows").items()
         return next((name for name, row in nodes if isinstance(row, ValueNode) and row.value == OPEN), None)
 
-    def decide(self, row: Mapping[str, Any] | None) -> Plan:
-        """This plan with the chosen row in the place of the open one, or without it where there is None."""
-        name = self.open_row
+    def decide(self, choice: Mapping[str, Any]) -> Plan:
+        """This plan with the row of a choice in the place of the open one, or without it where that is None.
+
+        choice: as a contest keeps it: the "row", and the "adapted" teacher, where it is taught by one.
+        """
+        name, row = self.open_row, choice["row"]
         assert name is not None, "there is a row to decide"
-        kept = {key: node for key, node in self._nodes("rows").items() if key != name or row is not None}
+        plan = self if choice.get("adapted") is None else self.with_adapted(choice["adapted"])
+        kept = {key: node for key, node in plan._nodes("rows").items() if key != name or row is not None}
         rows = {key: read_row(key, row) if key == name and row is not None else node for key, node in kept.items()}
-        return replace(self, tree=self._with(rows=MapNode(rows)), decided=name)
+        return replace(plan, tree=plan._with(rows=MapNode(rows)), decided=name)
+
+    def with_adapted(self, adapted: Mapping[str, Any]) -> Plan:
+        """This plan with one more teacher: "name", which is as the one "of" which it is made, by another "method"."""
+        name, known = adapted["name"], self.teachers[adapted["of"]]
+        method = read_row(name, adapted["method"]).settings["method"]
+        title = ValueNode(f"{known.make().title or adapted['of']}, adapted")
+        node = replace(known, path=f"teachers.{name}", settings={**known.settings, "method": method, "title": title})
+        return replace(self, tree=self._with(teachers=MapNode({**self._nodes("teachers"), name: node})), added=name)
 
     def trial(self, rows: Mapping[str, ObjectNode], seed: int) -> Plan:
         """This plan with other rows, the first of which is the baseline, for one seed."""
@@ -111,8 +125,9 @@ class Plan:
         return sorted(_foreign(self.tree))
 
     def dump(self) -> dict[str, Any]:
-        """The resolved recipe, defaults written out; a chosen row stands among the choices."""
+        """The resolved recipe, defaults written out; what a contest chose stands among the choices."""
         content = {**self.tree.dump(), "name": self.name}
+        content["teachers"] = {name: node for name, node in content["teachers"].items() if name != self.added}
         if self.decided is not None:
             content["rows"] = {**content["rows"], self.decided: OPEN}
         return content

@@ -56,18 +56,19 @@ def _chain(run: Run, chain: Json) -> Chain:
         NAMES[chain["runtime"]],
         taught,
         list(steps[0]["latency"]),
-        [_line(run, lines[0], line, taught) for line in lines],
+        [_line(run, chain, lines[0], line) for line in lines],
     )
 
 
-def _line(run: Run, first: Json, step: Json, taught: bool) -> StepLine:
+def _line(run: Run, chain: Json, first: Json, step: Json) -> StepLine:
+    """A line of the table; first: what its size and times are ratios of."""
     seeds = len(run.results["seeds"]) if run.results else 1
     largest = list(step["latency"])[-1]
-    others = ["versus_teacher", "versus_student"] if taught else ["versus_student"]
-    elsewhere = step["runtime"] != first["runtime"]
-    title = step["title"]
+    others = ["versus_teacher", "versus_student"] if chain["teacher"] is not None else ["versus_student"]
+    elsewhere = "" if step["runtime"] == chain["runtime"] else f", by {NAMES[step['runtime']]}"
+    comparable = step["runtime"] == first["runtime"]
     return StepLine(
-        title=f"{title}, by {NAMES[step['runtime']]}" if step is first and step["runtime"] == "torch" else title,
+        title=f"{step['title']}{elsewhere}",
         teacher=step["teacher"] or NONE,
         score=run.measure.of(step["target"], seeds),
         versus=[_versus(run, step[other]) for other in others],
@@ -77,7 +78,7 @@ def _line(run: Run, first: Json, step: Json, taught: bool) -> StepLine:
         multiply_adds=count(step["multiply_adds"]),
         nonzero=count(step["nonzero"]),
         times=[(significant(own["median"], 2), significant(own["p95"], 2)) for own in step["latency"].values()],
-        faster=NONE if elsewhere else ratio(step["latency"][largest]["median"], first["latency"][largest]["median"]),
+        faster=ratio(step["latency"][largest]["median"], first["latency"][largest]["median"]) if comparable else NONE,
         memory=size(step["peak_memory"]),
         training=duration(step["train_seconds"]),
     )

@@ -51,9 +51,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_export_then_predict(limb: Limbeck, world: Path) -> None:
     code, out, err = limb("export", f"{world}/runs/small", "--format", "torch_export")
     assert code == 0, err
-    assert out.startswith("model.pt2: ") and "differs from the student by" in out
-    assert "the same answer for 100.0 %" in out and "batch 32: " in out
-    assert out.splitlines()[-1].startswith(f"{world}/runs/small/export: alone, seed 0; limbeck predict")
+    assert out.startswith("exported: alone, seed 0\nmodel.pt2: ") and "differs from the student by" in out
+    assert "the same answer for 100.0 % [" in out and "batch 32: " in out
+    assert out.splitlines()[-1] == f"limbeck predict {world}/runs/small/export DATA"
     code, out, err = limb("predict", f"{world}/runs/small/export", f"{world}/near.csv")
     assert code == 0, err
     assert out.splitlines()[0] == "prediction,p(no),p(yes)" and len(out.splitlines()) == 81

@@ -263,7 +263,7 @@ def _print_overview(folder: Path) -> None:
 def _print_run(folder: Path) -> None:
     from limbeck.core.files import read_json
     from limbeck.reports import results_table
-    from limbeck.reports.terminal import print_table
+    from limbeck.reports.terminal import print_table, print_written
 
     if (folder / "results.json").exists():
         results = read_json(folder / "results.json")
@@ -273,8 +273,7 @@ def _print_run(folder: Path) -> None:
             print(results["choice"]["why"])
     else:
         print(f"{folder}: not evaluated yet")
-    if (folder / "report.html").exists():
-        print(f"report: {folder / 'report.html'}")
+    print_written(folder)
 
 
 def main() -> None:

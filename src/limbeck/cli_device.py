@@ -22,27 +22,20 @@ def export(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write, not `export` in the run's.")] = None,
     samples: Annotated[Path | None, typer.Option(help="Real inputs to compare on, not the run's own.")] = None,
+    step: Annotated[
+        int | None, typer.Option(help="After so many steps of its compression, 0 as trained; all by default.", min=0)
+    ] = None,
 ) -> None:
     """Write a run's student as a folder that works by itself, compared at once with the student."""
-    from limbeck.export import DEFAULT, read_manifest
+    from limbeck.export import read_manifest
     from limbeck.recipes import export_run
+    from limbeck.reports.terminal import export_lines
 
-    folder = export_run(run, row, seed, formats or [DEFAULT], out, samples)
+    folder = export_run(run, row, seed, formats, out, samples, step)
     manifest = read_manifest(folder)
-    for model in manifest["models"]:
-        parity = model["parity"]
-        same = "" if parity["agreement"] is None else f", the same answer for {100 * parity['agreement']:.1f} %"
-        print(
-            f"{model['file']}: {model['bytes']} bytes; differs from the student by {parity['difference']:.1g} on "
-            f"{parity['samples']} samples{same}"
-        )
-        for size in ("1", "32"):
-            ours, theirs = parity["file"][size], parity["pytorch"][size]
-            print(
-                f"  batch {size}: {ours['median']:.3g} ms (p95 {ours['p95']:.3g}), "
-                f"PyTorch {theirs['median']:.3g} ms (p95 {theirs['p95']:.3g})"
-            )
-    print(f"{folder}: {manifest['row']}, seed {manifest['seed']}; limbeck predict {folder} DATA")
+    for line in export_lines(manifest):
+        print(line)
+    print(f"limbeck predict {folder} DATA")
 
 
 @device_commands.command()

@@ -15,6 +15,7 @@ from limbeck.evaluation import (
     sample_scores,
     statistic_for,
     vote,
+    wilson,
 )
 
 CLASSES = Task("classification", ("a", "b", "c"))
@@ -139,3 +140,9 @@ def test_bad_requests_are_refused():
         statistic_for("auc", torch.zeros(3))
     with pytest.raises(UsageError, match="mean_std"):
         mean_std([])
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 20), (7, 20), (20, 20), (255, 256)])
+def test_an_interval_of_a_share_is_that_of_scipy(right, n):
+    wanted = binomtest(right, n).proportion_ci(method="wilson")
+    np.testing.assert_allclose(wilson(right / n, n), (wanted.low, wanted.high), atol=1e-12)

@@ -10,7 +10,7 @@ import pytest
 from limbeck.core.files import write_json
 from limbeck.export._card import card_text, model_card
 
-PARITY = {"samples": 9, "difference": 1e-7, "agreement": 1.0} | {
+PARITY = {"samples": 9, "difference": 1e-7, "agreement": 1.0, "interval": [0.7, 1.0]} | {
     side: {size: {"median": 0.5, "p95": 0.75} for size in ("1", "32")} for side in ("file", "pytorch")
 }
 MANIFEST: dict[str, Any] = {
@@ -66,7 +66,7 @@ def test_it_tells_data_gap_metrics_calibration_files_and_limits(tmp_path: Path) 
         "| accuracy | 90.0 % ± 2.0 % | 92.0 % |",
         "| ece | 7.0 % ± 0.0 % | not defined |",
         "| 95 % | 75 % | 100 % |",
-        "| model.onnx | 1234 | 1e-07 on 9 samples | 100.0 % | 0.5 (0.75) | 0.5 (0.75) |",
+        "| model.onnx | 1234 | 1e-07 on 9 samples | 100.0 % [70.0, 100.0] | 0.5 (0.75) | 0.5 (0.75) |",
         "Measured on 40 samples of ours.",
         "Weakest class: yes, 80 % of its 20 samples were recognised.",
         "7.0 points away from its accuracy",
@@ -95,3 +95,33 @@ def test_rows_that_are_not_the_chosen_one_say_so(tmp_path: Path) -> None:
 def test_every_kind_of_input_has_a_limit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("limbeck.export._card.described", lambda state: "something")
     assert len(model_card(MANIFEST, {"kind": kind}, None)["limits"]) == 2
+
+
+def test_the_card_of_a_compressed_student_tells_of_that_one(tmp_path: Path) -> None:
+    versus = {"difference": -0.0125, "low": -0.02, "high": 0.001}
+    line = {"title": "as trained", "bytes": 4000, "latency": {"1": {"median": 0.5}}, "agreement": None} | {
+        **{key: row()[key] for key in ("target", "per_class", "reliability", "seeds")},
+        **{"versus_teacher": None, "versus_student": None},
+    }
+    small = line | {
+        "title": "int8",
+        "bytes": 1100,
+        "target": {"accuracy": {"mean": 0.8, "std": 0.01}, "auc": None},
+        "seeds": [{"seed": 1, "target": {"accuracy": 0.81}}],
+        "agreement": {"mean": 0.97, "std": 0.0, "low": 0.9, "high": 0.99},
+        **{"versus_teacher": versus, "versus_student": versus},
+    }
+    chain = {"row": "distilled", "runtime": "onnxruntime", "teacher": line | {"title": "the ward's"}}
+    folder = run(tmp_path, row())
+    results = {"rows": [row()], "selected": "distilled", "verdict": "It helps.", "metric": "accuracy"}
+    write_json(folder / "results.json", results | {"compression": [{**chain, "steps": [line, small]}]})
+    card = model_card(MANIFEST | {"step": 1}, VECTORS, folder)
+    assert card["metrics"]["accuracy"] == {"mean": 0.8, "std": 0.01, "exported": 0.81}
+    text = card_text(card)
+    for said in (
+        "| the ward's | 90.0 % |  |  |  | 4000 | 0.5 |",
+        "| int8 | 80.0 % | -1.25 [-2, +0.1] | -1.25 [-2, +0.1] | 97.0 % [90.0, 99.0] | 1100 | 0.5 |",
+        "| auc | not defined ± not defined | not defined |",
+    ):
+        assert said in text, text
+    assert model_card(MANIFEST, VECTORS, folder)["compression"] is None, "that one is the student as it was trained"

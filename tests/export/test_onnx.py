@@ -95,3 +95,10 @@ def test_a_runtime_that_lacks_an_operator_names_its_layer(tmp_path: Path) -> Non
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(UsageError, match=r"onnxruntime cannot run model.onnx: .*Softplus.*'body\.3/softplus'"):
         Onnx().runner(tmp_path / "model.onnx")
+
+
+def test_weights_that_one_file_cannot_hold_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("limbeck.export.onnx.LARGEST", 100)
+    with pytest.raises(UsageError, match=r"less than 2 GB, .* Linear are .* Export it as torch_export"):
+        export_network(nn.Linear(6, 4), torch.randn(4, 6), tmp_path, Onnx())
+    assert not list(tmp_path.iterdir())

@@ -15,6 +15,7 @@ FACES = {"src/limbeck/api.py", "src/limbeck/cli.py", "src/limbeck/cli_device.py"
 """The one-call faces, whose functions may take as many parameters as their users need."""
 
 EXCEPTIONS: dict[str, str] = {
+    "src/limbeck/recipes/_export_stage.py:export_run": "the one call behind `limbeck export`, likewise",
     "src/limbeck/recipes/_run.py:run_recipe": "the one call behind `limbeck run`; its options are that command's",
 }
 """`path` or `path:function` → why it may be larger."""

@@ -14,7 +14,7 @@ from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
 from limbeck.evaluation import check_results
 from limbeck.recipes import _compression_stage, load_student
-from limbeck.recipes._compression_stage import load_compressed
+from limbeck.recipes._compressed import load_compressed
 from limbeck.training import predict
 
 Recipe = dict[str, Any]
@@ -41,7 +41,15 @@ def test_every_step_is_told_in_the_results(compressed: Recipe, run: Run) -> None
     assert (chain["row"], chain["runtime"]) == ("distilled", "torch")
     before, half, zeros = chain["steps"]
     row = next(row for row in results["rows"] if row["name"] == "distilled")
-    assert before["score"] == row["target"][results["metric"]] and before["versus_student"] is None
+    assert before["target"] == row["target"] and before["versus_student"] is None
+    assert [seed["target"] for seed in before["seeds"]] == [seed["target"] for seed in row["seeds"]]
+    teacher = next(row for row in results["rows"] if row["name"] == "teacher")
+    assert chain["teacher"]["target"] == teacher["target"] and chain["teacher"]["parameters"] == teacher["parameters"]
+    for step in chain["steps"]:
+        lost = step["target"]["accuracy"]["mean"] - teacher["target"]["accuracy"]["mean"]
+        if results["metric"] == "accuracy":
+            assert step["versus_teacher"]["difference"] == pytest.approx(lost)
+        assert step["versus_teacher"]["low"] <= step["versus_teacher"]["difference"] <= step["versus_teacher"]["high"]
     assert [step["title"] for step in chain["steps"]] == ["as trained", "half the channels", "2-prune"]
     assert [step["teacher"] for step in chain["steps"]] == [None, "teacher", "student"]
     inputs = before["multiply_adds"] // 8 - 6 - 12 // 8
@@ -118,6 +126,13 @@ def test_the_evaluation_waits_for_the_steps(compressed: Recipe, run: Run) -> Non
 def test_faults_are_told_before_anything_runs(steps: list[Any], told: str, compressed: Recipe, run: Run) -> None:
     compressed["rows"]["distilled"]["compress"] = steps
     with pytest.raises(UsageError, match=told):
+        run(compressed)
+
+
+def test_a_file_leaves_the_run_in_its_own_format_alone(compressed: Recipe, run: Run) -> None:
+    compressed["rows"]["distilled"]["compress"] = ["quantise"]
+    compressed["export"] = ["onnx", "torch_export"]
+    with pytest.raises(UsageError, match=r"the student is the file model\.onnx: let 'export' name its format alone"):
         run(compressed)
 
 

@@ -80,6 +80,46 @@ def test_another_row_seed_folder_and_format(quick: Recipe, run: Run, tables: tup
         predict_file(out, tmp_path / "new.csv", "alone")
 
 
+@pytest.mark.extra("onnx")
+def test_the_compressed_student_leaves_the_run(
+    recipe: Recipe, run: Run, tables: tuple[Path, Path], tmp_path: Path
+) -> None:
+    steps = [{"prune": {"amount": 0.5}, "training": {"epochs": 1}}, "quantise"]
+    recipe["student"] = {"mlp": {"hidden": [8]}}
+    recipe["rows"] = {"alone": "source_only", "distilled": {**recipe["rows"]["distilled"], "compress": steps}}
+    folder = run(recipe | {"export": "onnx", "validator": "entropy"})
+    small = folder / "students/distilled/0/compressed/2-quantise"
+    chosen = read_json(folder / "results.json")["selected"]
+    if chosen != "distilled":
+        export_run(folder, "distilled")
+    manifest = read_manifest(folder / "export")
+    assert [manifest["row"], manifest["step"]] == ["distilled", 2]
+    assert (folder / "export/model.onnx").read_bytes() == (small / "model.onnx").read_bytes()
+    parity = manifest["models"][0]["parity"]
+    assert parity["difference"] > 1e-4 and parity["interval"][0] < parity["agreement"] <= parity["interval"][1]
+    (chain,) = read_json(folder / "results.json")["compression"]
+    card = read_json(folder / "export" / "card.json")
+    assert card["metrics"]["accuracy"]["exported"] == chain["steps"][2]["seeds"][0]["target"]["accuracy"]
+    assert "| 2-quantise |" in (folder / "export" / "card.md").read_text("utf-8")
+    assert len(predict_file(folder / "export", tables[1])) == 70
+
+    export_run(folder, "distilled", formats=[PYTORCH], out=tmp_path / "pruned", step=1)
+    pruned = read_manifest(tmp_path / "pruned")
+    assert pruned["step"] == 1 and pruned["models"][0]["parity"]["difference"] < 1e-4
+    export_run(folder, "distilled", formats=[PYTORCH], out=tmp_path / "whole", step=0)
+    assert read_json(tmp_path / "whole" / "card.json")["compression"] is None
+    wanted = predict_file(folder, tables[1], "distilled")
+    np.testing.assert_allclose(
+        predict_file(tmp_path / "whole", tables[1]).filter(like="p("), wanted.filter(like="p("), atol=1e-5
+    )
+    for more, said in (
+        ({"step": 3}, "has 2 steps of compression \\(1-prune, 2-quantise\\). Got 3"),
+        ({"formats": [PYTORCH]}, "is the file model.onnx, so model.pt2 cannot be made of it: .* --step 1"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            export_run(folder, "distilled", **more)
+
+
 def test_what_cannot_be_exported_is_told(quick: Recipe, run: Run, tables: tuple[Path, Path], tmp_path: Path) -> None:
     folder = run(quick | {"export": []}, stages=["student"])
     for arguments, said in (

@@ -1,7 +1,8 @@
 """What makes a trained student smaller. One file, one step; steps are chained, and fine-tuned one by one."""
 
 from limbeck.compression._compression import TUNING, Compression
-from limbeck.compression._costs import Costs, Runtime, costs_of, runtime_of
+from limbeck.compression._costs import Costs, costs_of
+from limbeck.compression._forms import Runtime, form_of
 from limbeck.compression._layers import layer_changes, with_changes
 
 __all__ = [
@@ -10,7 +11,7 @@ __all__ = [
     "Costs",
     "Runtime",
     "costs_of",
+    "form_of",
     "layer_changes",
-    "runtime_of",
     "with_changes",
 ]

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from limbeck.compression._forms import Runtime, form_of
 from limbeck.compression._layers import weighted_layers
 from limbeck.core import UsageError
-from limbeck.export import Runner
+from limbeck.export import Export
 
 __all__ = ["TUNING", "Compression", "with_still_zeros"]
 
@@ -25,16 +26,26 @@ class Compression(ABC):
     """The base of the room: a trained network in, a smaller one that does the same out.
 
     The life of a step, once for each of its `rounds`: `shrunk`, then, where `tuned`, `held` is
-    fine-tuned in its place, and its weights are those of the step. file: the name of the file that
-    the student has become after it, where it is no longer a network of PyTorch; nothing comes after
-    such a step. by_itself: fine-tuning is taught by the student as it was before any step, where the
-    recipe names no other teacher. training: what fine-tuning changes in the row's training, whatever
-    the recipe says.
+    fine-tuned in its place, and its weights are those of the step. by_itself: fine-tuning is taught
+    by the student as it was before any step, where the recipe names no other teacher. training: what
+    fine-tuning changes in the row's training, whatever the recipe says.
     """
 
-    file: ClassVar[str | None] = None
     by_itself: ClassVar[bool] = False
     training: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the student after it."""
+        return "torch"
+
+    @property
+    def form(self) -> Export | None:
+        """The format of the file that the student has become, where it is no longer a network of PyTorch.
+
+        Nothing comes after such a step.
+        """
+        return form_of(self.runtime)
 
     @property
     def tuned(self) -> bool:
@@ -64,12 +75,8 @@ class Compression(ABC):
     def check(self, network: nn.Module, inputs: Tensor) -> None:
         """`UsageError` where the step would fail, told before anything trains; inputs: a few samples."""
 
-    def write(self, network: nn.Module, inputs: Tensor, path: Path) -> None:
-        """Where `file` is named: write it, whole or not at all."""
-        raise UsageError(f"{type(self).__name__} writes no file: its student is a network.")
-
-    def runner(self, path: Path, threads: int = 0) -> Runner:
-        """Where `file` is named: the written file at work."""
+    def write(self, network: nn.Module, inputs: Tensor, path: Path, about: Mapping[str, Any]) -> None:
+        """Where it has a `form`: write its file, whole or not at all; `about` (JSON) goes into it where it can."""
         raise UsageError(f"{type(self).__name__} writes no file: its student is a network.")
 
 

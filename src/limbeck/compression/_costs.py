@@ -8,21 +8,18 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from limbeck.compression._compression import Compression
 from limbeck.compression._counts import multiply_adds, network_bytes, nonzero_parameters, peak_memory
-from limbeck.compression._onnx import onnx_form
+from limbeck.compression._forms import Runtime, form_of
 from limbeck.core import RunError
 from limbeck.export import export_network, latency
 from limbeck.networks import evaluating
 
-__all__ = ["Costs", "Runtime", "costs_of", "runtime_of"]
-
-Runtime = Literal["torch", "onnxruntime"]
+__all__ = ["Costs", "costs_of"]
 
 BATCHES = (1, 32)
 """The batch sizes whose time is measured; memory is that of the largest."""
@@ -34,7 +31,7 @@ class Costs:
 
     multiply_adds: of one sample. latency: milliseconds of one call by batch size, "median" and "p95", on one
     thread. peak_memory: bytes for a batch of 32: counted (weights and living tensors) in torch; in
-    onnxruntime what loading and running the file adds to a process, None where that cannot be told.
+    onnxruntime what loading and running the file adds to a process; None where that cannot be told.
     """
 
     runtime: Runtime
@@ -50,26 +47,23 @@ class Costs:
         return asdict(self)
 
 
-def runtime_of(steps: list[Compression]) -> Runtime:
-    """What runs the student before and after these steps: onnxruntime where one of them ends in its file."""
-    return "onnxruntime" if any(step.file is not None for step in steps) else "torch"
-
-
 def costs_of(network: nn.Module, inputs: Tensor, runtime: Runtime, file: Path | None = None) -> Costs:
     """Measure a network on samples [n, ...] in a runtime; file: what it has become, where it is written already."""
     sized = {size: inputs[torch.arange(size) % len(inputs)].contiguous() for size in BATCHES}
-    if runtime == "torch":
+    form = form_of(runtime)
+    if form is None:
         times, size = _timed(network, sized), network_bytes(network)
         memory: int | None = peak_memory(network, sized[max(BATCHES)])
     else:
-        form = onnx_form()
         with tempfile.TemporaryDirectory() as scratch:
             if file is None:
                 export_network(network, inputs, Path(scratch), form)
                 file = Path(scratch) / form.file
             run = form.runner(file, threads=1)
             times = {str(n): asdict(latency(_call(run, batch.numpy()))) for n, batch in sized.items()}
-            size, memory = file.stat().st_size, _memory_of_file(file, list(sized[max(BATCHES)].shape))
+            size, memory = file.stat().st_size, None
+            if runtime == "onnxruntime":
+                memory = _memory_of_file(file, list(sized[max(BATCHES)].shape))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     count = multiply_adds(network, inputs)
     return Costs(runtime, parameters, nonzero_parameters(network), size, count, times, memory)

@@ -26,6 +26,7 @@ from limbeck.evaluation.statistics import (
     sample_scores,
     statistic_for,
     vote,
+    wilson,
 )
 from limbeck.evaluation.validators import (
     ALL_VALIDATORS,
@@ -97,4 +98,5 @@ __all__ = [
     "validate",
     "verdict",
     "vote",
+    "wilson",
 ]

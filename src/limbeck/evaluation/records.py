@@ -104,10 +104,14 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class ChainRecord:
-    """The steps of a row's compression, the student before any of them first."""
+    """The steps of a row's compression, the student before any of them first.
+
+    teacher: by whom the row was taught, or from whom it started, where that is a network.
+    """
 
     row: str
     steps: Sequence[StepRecord]
+    teacher: StepRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
@@ -14,19 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import RunError, Task
+from limbeck.core import RunError
 from limbeck.evaluation.compressed import compressed
-from limbeck.evaluation.metrics import (
-    CLASSIFICATION,
-    REGRESSION,
-    classification_metrics,
-    headline,
-    regression_metrics,
-    reliability,
-)
+from limbeck.evaluation.metrics import headline
 from limbeck.evaluation.records import History, RowRecord, SeedRecord, Study
 from limbeck.evaluation.regret import regret
-from limbeck.evaluation.statistics import bootstrap, compare, mcnemar, mean_std, sample_scores, statistic_for, vote
+from limbeck.evaluation.scored import scored, summary
+from limbeck.evaluation.statistics import bootstrap, compare, mcnemar, sample_scores, statistic_for, vote
 from limbeck.evaluation.verdict import chosen_row, verdict
 
 __all__ = ["assemble", "check_results"]
@@ -41,6 +35,7 @@ def assemble(study: Study) -> Json:
 
     Raises `UsageError` where labels and outputs do not fit, `RunError` where outputs are NaN.
 
+    >>> from limbeck.core import Task
     >>> labels, task = torch.tensor([0, 1]), Task("classification", ("no", "yes"))
     >>> seed = SeedRecord(0, None, {}, 1.0, None, target_logits=torch.eye(2), source_logits=torch.eye(2))
     >>> alone = RowRecord("alone", "student", "alone", "source_only", 0, 10, 40, 0.1, [seed])
@@ -100,35 +95,21 @@ def _schema() -> Json:
 
 
 def _row(study: Study, row: RowRecord, metric: str) -> Json:
-    source = [_metrics(study.task, seed.source_logits, study.source_test_labels) for seed in row.seeds]
-    target: list[Json] | None = None
-    if study.test_labels is not None:
-        target = [_metrics(study.task, seed.target_logits, study.test_labels) for seed in row.seeds]
+    source = scored(study.task, [seed.source_logits for seed in row.seeds], study.source_test_labels)
+    target = scored(study.task, [seed.target_logits for seed in row.seeds], study.test_labels)
     seeds = [_seed(study, seed, metric) for seed in row.seeds]
     for i, seed in enumerate(seeds):
-        seed["target"] = _scalars(study.task, target[i]) if target else None
-        seed["source"] = _scalars(study.task, source[i])
+        seed["target"], seed["source"] = target[1][i], source[1][i]
     fixed = ("name", "kind", "title", "method", "labelled_per_class", "parameters", "bytes", "milliseconds_per_sample")
     return {
         **{key: getattr(row, key) for key in fixed},
         "reads": None if row.reads is None else asdict(row.reads),
         "train_seconds": float(np.mean([seed.train_seconds for seed in row.seeds])),
-        "target": _summaries([seed["target"] for seed in seeds]) if target else None,
-        "source": _summaries([seed["source"] for seed in seeds]),
-        **(_of_classes(study, row, target) if study.task.is_classification else {}),
-        "regret": _summary([seed["regret"] for seed in seeds]),
+        **target[0],
+        "source": source[0]["target"],
+        "regret": summary([seed["regret"] for seed in seeds]),
         "seeds": seeds,
     }
-
-
-def _metrics(task: Task, logits: Tensor, labels: Tensor) -> Json:
-    if task.is_classification:
-        return classification_metrics(logits, labels, task.classes)
-    return dict(regression_metrics(task.restore(logits), labels))
-
-
-def _scalars(task: Task, metrics: Json) -> Json:
-    return {name: metrics[name] for name in (CLASSIFICATION if task.is_classification else REGRESSION)}
 
 
 def _seed(study: Study, seed: SeedRecord, metric: str) -> Json:
@@ -158,23 +139,6 @@ def _diagnostics(history: History | None) -> Json | None:
     return {"epochs": [int(epoch) for epoch in history.epochs], **told}
 
 
-def _of_classes(study: Study, row: RowRecord, metrics: list[Json] | None) -> Json:
-    """What only classes have, from the target's test split; null where that has no labels."""
-    if metrics is None or study.test_labels is None:
-        return {"per_class": None, "confusion": None, "reliability": None}
-    logits = torch.cat([seed.target_logits for seed in row.seeds])
-    per_class = [
-        {"class": of_class[0]["class"], "support": of_class[0]["support"]}
-        | {name: _summary([seed[name] for seed in of_class]) for name in ("recall", "precision", "f1")}
-        for of_class in zip(*(seed["per_class"] for seed in metrics), strict=True)
-    ]
-    return {
-        "per_class": per_class,
-        "confusion": np.mean([seed["confusion"] for seed in metrics], axis=0).tolist(),
-        "reliability": reliability(logits, study.test_labels.repeat(len(row.seeds))),
-    }
-
-
 def _versus_baseline(study: Study, metric: str) -> list[Json | None]:
     """The paired tests of each row; the same resamples serve all rows."""
     labels = study.test_labels
@@ -199,19 +163,6 @@ def _versus_baseline(study: Study, metric: str) -> list[Json | None]:
 def _mcnemar(a: Tensor, b: Tensor, labels: Tensor) -> float:
     true = labels.cpu().numpy()
     return mcnemar(vote(a) == true, vote(b) == true)
-
-
-def _summaries(seeds: Sequence[Json]) -> Json:
-    return {name: _summary([seed[name] for seed in seeds]) for name in seeds[0]}
-
-
-def _summary(values: Sequence[float | None]) -> Json | None:
-    """Mean and deviation over seeds, null where the value is undefined for one of them."""
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    mean, std = mean_std(known)
-    return {"mean": mean, "std": std}
 
 
 def _finite(value: float) -> float | None:

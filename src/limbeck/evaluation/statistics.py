@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -22,6 +24,7 @@ __all__ = [
     "sample_scores",
     "statistic_for",
     "vote",
+    "wilson",
 ]
 
 Statistic = Callable[[Float[np.ndarray, "r n"], Float[np.ndarray, "s n"]], Float[np.ndarray, "r s"]]
@@ -199,6 +202,20 @@ def mcnemar(correct_a: Bool[np.ndarray, " n"], correct_b: Bool[np.ndarray, " n"]
 
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+
+
+def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of a share that was seen in n samples: all p with `|share − p| ≤ z √(p (1 − p) / n)`.
+
+    Paper: Wilson 1927. It has a width where the share is 0 or 1, too. n: at least 1.
+
+    >>> [round(bound, 3) for bound in wilson(1.0, 100)]
+    [0.963, 1.0]
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre, spread = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    low, high = ((centre + side * spread) / (1 + z**2 / n) for side in (-1, 1))
+    return max(0.0, low), min(1.0, high)
 
 
 def mean_std(values: Sequence[float]) -> tuple[float, float]:

@@ -14,6 +14,12 @@ __all__ = ["card_text", "model_card"]
 SHARES = {"accuracy", "balanced_accuracy", "macro_recall", "macro_f1", "ece"}
 """Metrics that are shown in per cent."""
 
+OF_STEP = ("target", "per_class", "reliability", "seeds")
+"""What a line of the compression has as a row has it."""
+
+OF_CLASSES = ("per_class", "confusion", "reliability", "seeds")
+"""What it has that the card's table of steps leaves out."""
+
 LIMITS = {
     "table": "Numbers beyond 5 deviations of the source are cut, a missing one becomes the source's median, and a "
     "category that the source did not have counts as none of the known ones.",
@@ -32,6 +38,9 @@ def model_card(manifest: Mapping[str, Any], preprocessing: Mapping[str, Any], ru
     files = {name: _read(run, f"{name}.json") for name in ("results", "gap", "domains", "environment")}
     results = files["results"]
     row: Mapping[str, Any] = next((row for row in results.get("rows", ()) if row["name"] == manifest.get("row")), {})
+    chain = _chain(manifest, results)
+    if chain is not None:  # what was measured of the student after its steps
+        row = {**row, **{key: chain["steps"][-1].get(key) for key in OF_STEP}, "versus_baseline": None}
     return {
         "name": manifest.get("name"),
         "row": row.get("title") or manifest.get("row"),
@@ -47,9 +56,23 @@ def model_card(manifest: Mapping[str, Any], preprocessing: Mapping[str, Any], ru
         "versus_baseline": row.get("versus_baseline"),
         "calibration": _calibration(row),
         "verdict": results.get("verdict"),
+        "compression": None if chain is None else _compression(chain, results["metric"]),
         "models": list(manifest["models"]),
         "limits": _limits(files, row, preprocessing["kind"]),
     }
+
+
+def _chain(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The run's compression up to the student that was exported; None where it has no step behind it."""
+    chains = (chain for chain in results.get("compression", ()) if chain["row"] == manifest.get("row"))
+    chain, step = next(chains, None), manifest.get("step") or 0
+    return None if chain is None or not step else {**chain, "steps": chain["steps"][: step + 1]}
+
+
+def _compression(chain: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    lines = [chain["teacher"], *chain["steps"]]
+    told = [line and {key: value for key, value in line.items() if key not in OF_CLASSES} for line in lines]
+    return {"runtime": chain["runtime"], "metric": metric, "teacher": told[0], "steps": told[1:]}
 
 
 def _read(run: Path | None, name: str) -> dict[str, Any]:
@@ -72,7 +95,8 @@ def _metrics(manifest: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, A
     if not row.get("target"):
         return None
     own: Mapping[str, Any] = next((seed["target"] for seed in row["seeds"] if seed["seed"] == manifest["seed"]), {})
-    return {name: {**value, "exported": own.get(name)} for name, value in row["target"].items()}
+    undefined = {"mean": None, "std": None}
+    return {name: {**(value or undefined), "exported": own.get(name)} for name, value in row["target"].items()}
 
 
 def _calibration(row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -122,6 +146,8 @@ def card_text(card: Mapping[str, Any]) -> str:
     lines += ["## Data", "", *_data_lines(card), "", "## Metrics, on the target's test split", ""]
     lines += _metric_lines(card["metrics"] or {}) or ["Not measured."]
     lines += ["", "## Calibration", "", *_calibration_lines(card["calibration"])]
+    if card["compression"]:
+        lines += ["", "## Compression", "", *_step_lines(card["compression"])]
     lines += ["", "## Files", "", *_model_lines(card["models"]), "", "## Limits", ""]
     lines += [f"- {limit}" for limit in card["limits"]]
     made = f"limbeck {card['limbeck']}, seed {card['seed']}"
@@ -169,6 +195,35 @@ def _calibration_lines(calibration: Mapping[str, Any] | None) -> list[str]:
     return lines
 
 
+def _step_lines(chain: Mapping[str, Any]) -> list[str]:
+    metric = chain["metric"]
+    lines = [
+        f"| | {metric} | against the teacher | against as trained | same answer as then | bytes | ms at batch 1 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for step in (chain["teacher"], *chain["steps"]):
+        if step is not None:
+            score = None if step["target"] is None else step["target"][metric]["mean"]
+            versus = (_versus(metric, step[f"versus_{other}"]) for other in ("teacher", "student"))
+            told = [step["title"], _number(metric, score), *versus, _agreed(step["agreement"])]
+            lines.append(f"| {' | '.join(told)} | {step['bytes']} | {step['latency']['1']['median']:.3g} |")
+    return [*lines, "", "Means over seeds, 95 % intervals over test samples in brackets."]
+
+
+def _versus(metric: str, versus: Mapping[str, float] | None) -> str:
+    if versus is None:
+        return ""
+    factor = 100 if metric in SHARES else 1
+    difference, low, high = (factor * versus[key] for key in ("difference", "low", "high"))
+    return f"{difference:+.3g} [{low:+.3g}, {high:+.3g}]"
+
+
+def _agreed(share: Mapping[str, float] | None) -> str:
+    if share is None:
+        return ""
+    return f"{100 * share['mean']:.1f} % [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
+
+
 def _model_lines(models: list[Mapping[str, Any]]) -> list[str]:
     lines = [
         "| file | bytes | difference from PyTorch | same answer | ms at batch 1, median (p95) | at batch 32 |",
@@ -177,7 +232,10 @@ def _model_lines(models: list[Mapping[str, Any]]) -> list[str]:
     for model in models:
         parity = model["parity"]
         times = (f"{parity['file'][size]['median']:.3g} ({parity['file'][size]['p95']:.3g})" for size in ("1", "32"))
-        same = "" if parity["agreement"] is None else f"{100 * parity['agreement']:.1f} %"
+        same = ""
+        if parity["agreement"] is not None:
+            low, high = parity["interval"]
+            same = _agreed({"mean": parity["agreement"], "low": low, "high": high})
         lines.append(
             f"| {model['file']} | {model['bytes']} | {parity['difference']:.1g} on {parity['samples']} samples "
             f"| {same} | {' | '.join(times)} |"

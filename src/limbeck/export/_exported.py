@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 import limbeck
 from limbeck.core import RunError, Task, UsageError
@@ -24,6 +24,7 @@ from limbeck.export._device import predict as device
 from limbeck.export._device.preprocessing import PREPARE, prepare
 from limbeck.export._export import Export, export_network
 from limbeck.export._inputs import cells
+from limbeck.export._parity import Parity, compare
 
 __all__ = ["Exported", "Product", "is_export", "read_manifest", "write_export"]
 
@@ -37,7 +38,9 @@ REQUIRED = {"numpy": "1.26", "onnxruntime": "1.18"}
 class Product:
     """What is exported. network: [n, ...] → [n, outputs]. samples: raw inputs to compare on.
 
-    about: whose it is, as JSON: the keys name, row and seed, which the model card looks for in the run.
+    about: whose it is, as JSON: the keys name, row, seed and step, which the model card looks for in the run.
+    file: what the network has become already, an INT8 file, say. It leaves as it is, and how it compares with the
+    network is told without a tolerance.
     """
 
     network: nn.Module
@@ -45,6 +48,7 @@ class Product:
     task: Task
     samples: pd.DataFrame | np.ndarray
     about: Mapping[str, Any]
+    file: Path | None = None
 
 
 def write_export(folder: Path, product: Product, forms: Sequence[Export], run: Path | None = None) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def write_export(folder: Path, product: Product, forms: Sequence[Export], run: P
     _check_preparation(state, product.samples, inputs.numpy())
     about = {"limbeck": limbeck.__version__, **product.about, "task": product.task.state()}
     with atomic_folder(folder) as made:
-        parities = {form: export_network(product.network, inputs, made, form, about) for form in forms}
+        parities = {form: _placed(product, inputs, made, form, about) for form in forms}
         write_json(made / "preprocessing.json", state)
         write_json(made / "labels.json", product.task.state())
         manifest = {
@@ -77,6 +81,16 @@ def write_export(folder: Path, product: Product, forms: Sequence[Export], run: P
         if any(form.file == device.MODEL for form in forms):
             _write_program(made)
     return manifest
+
+
+def _placed(product: Product, inputs: Tensor, folder: Path, form: Export, about: Mapping[str, Any]) -> Parity:
+    """The model file in the folder, compared with the network."""
+    if product.file is None:
+        return export_network(product.network, inputs, folder, form, about)
+    if product.file.name != form.file:
+        raise UsageError(f"The student is the file {product.file.name}, which is not of the format {_named(form)}.")
+    shutil.copyfile(product.file, folder / form.file)
+    return compare(form.runner(folder / form.file, threads=1), product.network, inputs)
 
 
 def _check_preparation(state: Mapping[str, Any], samples: Any, wanted: np.ndarray) -> None:

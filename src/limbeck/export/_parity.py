@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from limbeck.evaluation import wilson
 from limbeck.networks import evaluating
 
 __all__ = ["Latency", "Parity", "compare", "latency"]
@@ -32,8 +33,8 @@ class Parity:
     """How a file compares with PyTorch on real samples.
 
     difference: the largest `|file − PyTorch| / max(1, |PyTorch|)` of any output, NaN where either is. agreement:
-    the share of samples with the same largest output, None for a single output. file, pytorch: the latency by
-    batch size, on one thread where the runtime lets it choose.
+    the share of samples with the same largest output, None for a single output. file, pytorch: the latency by batch
+    size, on one thread where the runtime lets it choose.
     """
 
     samples: int
@@ -42,9 +43,14 @@ class Parity:
     file: Mapping[int, Latency]
     pytorch: Mapping[int, Latency]
 
+    @property
+    def interval(self) -> list[float] | None:
+        """Where the share of equal answers lies among all samples, with 95 % confidence."""
+        return None if self.agreement is None else list(wilson(self.agreement, self.samples))
+
     def state(self) -> dict[str, Any]:
         """As JSON."""
-        found = asdict(self)
+        found = {**asdict(self), "interval": self.interval}
         return {**found, **{side: {str(k): v for k, v in found[side].items()} for side in ("file", "pytorch")}}
 
 

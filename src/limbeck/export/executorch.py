@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +12,14 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from limbeck.core import UsageError, bad_value, missing_extra
+from limbeck.core import UsageError, bad_value
 from limbeck.export import Export, Runner, traced
-from limbeck.export._export import converting
 from limbeck.export._operators import said
+from limbeck.export._xnnpack import check_executorch, write_lowered
 
 __all__ = ["Executorch"]
+
+EXPORTING = "Exporting to ExecuTorch"
 
 
 class Executorch(Export):
@@ -40,17 +41,11 @@ class Executorch(Export):
         self.largest = largest
 
     def write(self, network: nn.Module, samples: Tensor, path: Path, about: Mapping[str, Any]) -> None:
-        _check_installed()
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import to_edge_transform_and_lower
-
-        program = traced(network, samples, self.largest)
-        with converting(program, "ExecuTorch"):
-            lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
-        path.write_bytes(lowered.buffer)
+        check_executorch(EXPORTING)
+        write_lowered(traced(network, samples, self.largest), path)
 
     def runner(self, path: Path, threads: int = 0) -> Runner:
-        _check_installed()
+        check_executorch(EXPORTING)
         from executorch.runtime import Runtime
 
         try:
@@ -69,8 +64,3 @@ class Executorch(Export):
                 return torch.cat([method.execute((part,))[0].clone() for part in parts]).numpy()
 
         return run
-
-
-def _check_installed() -> None:
-    if importlib.util.find_spec("executorch") is None:
-        raise missing_extra("executorch", "executorch", "Exporting to ExecuTorch")

@@ -21,6 +21,9 @@ from limbeck.export._operators import said
 
 __all__ = ["Onnx"]
 
+LARGEST = 2**31 - 2**24
+"""So many bytes of weights fit into one file, with the graph beside them."""
+
 
 class Onnx(Export):
     """`model.onnx`: input `inputs` [batch, ...], output `logits` [batch, outputs], both float32, any batch.
@@ -44,6 +47,7 @@ class Onnx(Export):
 
     def write(self, network: nn.Module, samples: Tensor, path: Path, about: Mapping[str, Any]) -> None:
         _check_installed()
+        _check_size(network)
         program = traced(network, samples)
         with converting(program, "ONNX"):
             made = torch.onnx.export(
@@ -73,6 +77,15 @@ def _check_installed() -> None:
     for library in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(library) is None:
             raise missing_extra(library, "onnx", "Exporting to ONNX")
+
+
+def _check_size(network: nn.Module) -> None:
+    size = sum(tensor.numel() * tensor.element_size() for tensor in (*network.parameters(), *network.buffers()))
+    if size >= LARGEST:
+        raise UsageError(
+            f"One ONNX file holds less than 2 GB, and the weights of {type(network).__name__} are {size / 1e9:.1f} GB. "
+            "Export it as torch_export, or make it smaller before."
+        )
 
 
 def _tidy(model: Any) -> None:

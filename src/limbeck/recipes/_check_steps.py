@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from limbeck.core import did_you_mean
+from collections.abc import Sequence
+
+from limbeck.core import UsageError, did_you_mean
+from limbeck.export import Export
 from limbeck.recipes._keys import ITSELF, Row, Step
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._schema import Faults, parse
@@ -13,11 +16,15 @@ __all__ = ["check_steps"]
 
 def check_steps(plan: Plan, name: str, row: Row, faults: Faults) -> None:
     """Add every fault of a row's steps: their order, teachers, methods and training."""
+    exported = _exported(plan)
     for place, step in enumerate(row.compress):
         path = f"rows.{name}.compress[{place}]"
         parse(Training, dict(step.training), f"{path}.training", "training", faults)
-        if step.step.file is not None and place < len(row.compress) - 1:
-            faults.add(path, f"After it the student is the file {step.step.file}: make it the last step.")
+        form = step.step.form
+        if form is not None and place < len(row.compress) - 1:
+            faults.add(path, f"After it the student is the file {form.file}: make it the last step.")
+        elif form is not None and any(other.file != form.file for other in exported):
+            faults.add(path, f"After it the student is the file {form.file}: let 'export' name its format alone.")
         known = [*plan.names("teachers"), ITSELF]
         if step.teacher is not None and step.teacher not in known:
             faults.add(path, f"There is no teacher {step.teacher!r}. {did_you_mean(step.teacher, known)}")
@@ -34,3 +41,12 @@ def _check_method(path: str, step: Step, faults: Faults) -> None:
     unmet = sorted(step.method.requires() - {"teacher", "start"})
     if unmet:
         faults.add(path, f"The 'method' of a step may need a teacher and no more. This one needs: {', '.join(unmet)}.")
+
+
+def _exported(plan: Plan) -> Sequence[Export]:
+    """The formats that the recipe exports; none where they are at fault, which is told elsewhere."""
+    try:
+        forms: Sequence[Export] = plan.make("export")
+    except UsageError:
+        return ()
+    return forms

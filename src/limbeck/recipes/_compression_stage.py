@@ -13,47 +13,34 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from limbeck.compression import Runtime, costs_of, layer_changes, runtime_of, with_changes
-from limbeck.core import Domain, Spec, UsageError, stream_seed
+import limbeck
+from limbeck.compression import Runtime, costs_of, layer_changes
+from limbeck.core import Domain, LimbeckError, Spec, UsageError, stream_seed
 from limbeck.core.files import atomic_path, read_json, write_json
-from limbeck.core.weights import load_weights, read_weights, save_weights
+from limbeck.core.weights import save_weights
 from limbeck.evaluation import ChainRecord, StepRecord
 from limbeck.export import Runner
 from limbeck.networks import Observed
+from limbeck.recipes._compressed import compressed_folder, load_compressed, step_folders, steps_of
 from limbeck.recipes._context import Context
-from limbeck.recipes._keys import Row, Step
+from limbeck.recipes._keys import Row, Step, TeacherPlan
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._predict import load_student
+from limbeck.recipes._teachers import answers_of, ready_teacher
 from limbeck.recipes._training_stages import Trained, job_of, student_folder, ticker, trackers_of
 from limbeck.recipes._tuning import teacher_of_step, tuned_node, tuning_method, tuning_readers
 from limbeck.training import predict, train
 
-__all__ = ["chain_records", "compressed_folder", "compression_stage", "load_compressed", "step_folders", "steps_of"]
+__all__ = ["chain_records", "compression_stage"]
 
-BEFORE = "0-student"
-"""The folder with what the student costs before any step."""
+BEFORE, TEACHER = "0-student", "0-teacher"
+"""The folders with what the student costs before any step, and what its teacher says and costs."""
 
 SAMPLES = 512
 """So many unlabelled training samples of the target tell what is worth keeping, and the time of a call."""
 
 AT_ONCE = 256
 """So many samples go through a written file together."""
-
-
-def steps_of(plan: Plan, name: str) -> list[Step]:
-    """The steps of a row's compression."""
-    row: Row = plan.rows[name].make()
-    return list(row.compress)
-
-
-def compressed_folder(context: Context, name: str, seed: int) -> Path:
-    return student_folder(context, name, seed) / "compressed"
-
-
-def step_folders(plan: Plan, name: str) -> list[str]:
-    """The folders of a row's steps, in their order."""
-    parts = [type(step.step).__module__.rpartition(".")[2] for step in steps_of(plan, name)]
-    return [f"{number}-{part}" for number, part in enumerate(parts, start=1)]
 
 
 def chain_records(context: Context) -> list[ChainRecord]:
@@ -68,14 +55,21 @@ def _chain_record(context: Context, name: str) -> ChainRecord:
     lines = [("as trained", BEFORE)]
     steps, folders = steps_of(context.plan, name), step_folders(context.plan, name)
     lines += [(step.title or folder, folder) for step, folder in zip(steps, folders, strict=True)]
-    return ChainRecord(name, [_step_record(context, name, title, folder) for title, folder in lines])
+    records = [_step_record(context, name, title, folder) for title, folder in lines]
+    teacher = teacher_of_row(context.plan, name)
+    seeds = [compressed_folder(student_folder(context, name, seed)) / TEACHER for seed in context.plan.seeds]
+    if teacher is None or not all((seed / "costs.json").exists() for seed in seeds):
+        return ChainRecord(name, records)
+    made: TeacherPlan = context.plan.teachers[teacher].make()
+    return ChainRecord(name, records, _step_record(context, name, made.title or teacher.replace("_", " "), TEACHER))
 
 
 def _step_record(context: Context, name: str, title: str, folder: str) -> StepRecord:
     logits, costs = [], []
     for seed in context.plan.seeds:
-        own = compressed_folder(context, name, seed)
-        kept = np.load((student_folder(context, name, seed) if folder == BEFORE else own / folder) / "predictions.npz")
+        student = student_folder(context, name, seed)
+        own = compressed_folder(student)
+        kept = np.load((student if folder == BEFORE else own / folder) / "predictions.npz")
         logits.append(torch.from_numpy(kept["target_logits"]))
         costs.append(read_json(own / folder / "costs.json"))
     return StepRecord(title, logits, costs)
@@ -99,7 +93,16 @@ def compression_stage(context: Context) -> None:
 
 
 def _is_done(context: Context, name: str, seed: int) -> bool:
-    return (compressed_folder(context, name, seed) / step_folders(context.plan, name)[-1] / "costs.json").exists()
+    folder = compressed_folder(student_folder(context, name, seed))
+    return (folder / step_folders(context.plan, name)[-1] / "costs.json").exists()
+
+
+def teacher_of_row(plan: Plan, name: str) -> str | None:
+    """The teacher that a row learns from, or that it starts as; None where there is none."""
+    row: Row = plan.rows[name].make()
+    if row.method.knowledge_streams():
+        return plan.teacher_of(name)
+    return row.start if row.start in plan.teachers else None
 
 
 class _Chain:
@@ -108,8 +111,8 @@ class _Chain:
     def __init__(self, context: Context, name: str, seed: int):
         self.context, self.name, self.seed = context, name, seed
         self.steps = steps_of(context.plan, name)
-        self.folder = compressed_folder(context, name, seed)
-        self.runtime: Runtime = runtime_of([step.step for step in self.steps])
+        self.folder = compressed_folder(student_folder(context, name, seed))
+        self.runtime: Runtime = self.steps[-1].step.runtime
         student = load_student(context.folder, name, seed, context.plan).network
         self.student = copy.deepcopy(student.network).eval()
         self.inputs = context.target.split_inputs("train", SAMPLES)
@@ -118,11 +121,32 @@ class _Chain:
         if not (self.folder / BEFORE / "costs.json").exists():
             costs = costs_of(self.student, self.inputs, self.runtime)
             write_json(self.folder / BEFORE / "costs.json", costs.state())
+        self._keep_teacher()
         network = self.student
         folders = step_folders(self.context.plan, self.name)
         for number, (step, folder) in enumerate(zip(self.steps, folders, strict=True)):
             tell = partial(_tell, tick, number, len(folders))
             network = self._step(step, network, self.folder / folder, tell)
+
+    def _keep_teacher(self) -> None:
+        """What the row's teacher says and costs, in the same runtime or, where that does not take it, in PyTorch."""
+        context, folder = self.context, self.folder / TEACHER
+        name = teacher_of_row(context.plan, self.name)
+        if name is None or (folder / "costs.json").exists():
+            return
+        teacher = ready_teacher(context, name, self.seed)
+        network = teacher.body()
+        if network is None:
+            return
+        rows = torch.from_numpy(context.target.splits["train"][:SAMPLES])
+        inputs = teacher.inputs(context.target)[rows]
+        try:
+            costs = costs_of(network, inputs, self.runtime)
+        except LimbeckError as error:  # it has an operator that is not known there, or says something else there
+            context.console.say(f"{name} is measured in PyTorch: {error}")
+            costs = costs_of(network, inputs, "torch")
+        _save_answers(folder, partial(answers_of, teacher), context)
+        write_json(folder / "costs.json", costs.state())
 
     def _step(self, step: Step, network: nn.Module, folder: Path, tick: Callable[[float], None]) -> nn.Module:
         rounds, seconds = step.step.rounds, 0.0
@@ -166,26 +190,24 @@ class _Chain:
 
     def _keep(self, step: Step, network: nn.Module, folder: Path, seconds: float) -> None:
         """predictions.npz, the file where the step writes one, and at last costs.json, by which the step is done."""
-        part, context = step.step, self.context
-        file = None if part.file is None else folder / part.file
-        if file is not None and not file.exists():
-            part.write(network, self.inputs, file)
-        say = _network_says(network) if file is None else _file_says(part.runner(file))
-        with atomic_path(folder / "predictions.npz") as path:
-            near, far = (say(domain) for domain in (context.source, context.target))
-            np.savez(path, source_logits=near.numpy(), target_logits=far.numpy())
+        part, context, form, file = step.step, self.context, step.step.form, None
+        if form is not None:
+            file = folder / form.file
+            if not file.exists():
+                about = {"limbeck": limbeck.__version__, "name": context.folder.name, "row": self.name}
+                part.write(network, self.inputs, file, {**about, "seed": self.seed, "task": context.task.state()})
+        say = _network_says(network) if form is None or file is None else _file_says(form.runner(file))
+        _save_answers(folder, say, context)
         costs = costs_of(network, self.inputs, self.runtime, file).state()
         taught = teacher_of_step(context.plan, context.plan.rows[self.name].make(), self.name, step)
         costs |= {"train_seconds": seconds, "teacher": taught if part.tuned else None}
         write_json(folder / "costs.json", costs)
 
 
-def load_compressed(student: nn.Module, weights: Path) -> nn.Module:
-    """A compressed network as it was saved: the student's in its new shape, with its weights."""
-    state, about = read_weights(weights)
-    network = with_changes(student, about["layers"])
-    load_weights(network, state, str(weights))
-    return network.eval()
+def _save_answers(folder: Path, say: Callable[[Domain], Tensor], context: Context) -> None:
+    with atomic_path(folder / "predictions.npz") as path:
+        near, far = (say(domain) for domain in (context.source, context.target))
+        np.savez(path, source_logits=near.numpy(), target_logits=far.numpy())
 
 
 def _tell(tick: Callable[[float], None], done: int, of: int, share: float) -> None:

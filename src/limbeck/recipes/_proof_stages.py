@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 import limbeck
-from limbeck.core import Domain, Opening, Spec, UsageError
+from limbeck.core import Opening, Spec, UsageError
 from limbeck.core.files import read_json, write_json
 from limbeck.core.weights import read_weights
 from limbeck.evaluation import (
@@ -29,17 +28,18 @@ from limbeck.methods import DEFAULT, Method
 from limbeck.networks import Observed
 from limbeck.recipes._compression_stage import chain_records
 from limbeck.recipes._context import Context
+from limbeck.recipes._export_stage import FOLDER
 from limbeck.recipes._folder import command_line
 from limbeck.recipes._keys import OPEN, Row, TeacherPlan
 from limbeck.recipes._networks import parameter_bytes
 from limbeck.recipes._rooms import parts_of
-from limbeck.recipes._teachers import ready_teacher, teacher_folder, teacher_is_ready
+from limbeck.recipes._teachers import answers_of, ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
-from limbeck.teachers import Teacher
 
 __all__ = ["evaluation_stage", "report_stage"]
 
-LABELLED_AT_ONCE = 512
+SHOWN = ("*.json", f"{FOLDER}/export.json")
+"""What the report reads."""
 
 
 def evaluation_stage(context: Context) -> None:
@@ -202,16 +202,10 @@ def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:
         validators=done["validators"],
         train_seconds=done["seconds"],
         history=None,
-        target_logits=_answers(teacher, target),
-        source_logits=_answers(teacher, source),
+        target_logits=answers_of(teacher, target),
+        source_logits=answers_of(teacher, source),
         collapse=done["collapse"],
     )
-
-
-def _answers(teacher: Teacher, domain: Domain) -> Tensor:
-    """What a teacher says of a test split, batch by batch."""
-    inputs, rows = teacher.inputs(domain), torch.from_numpy(domain.splits["test"])
-    return torch.cat([teacher.label(inputs[part]).scores() for part in rows.split(LABELLED_AT_ONCE)])
 
 
 def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | None) -> dict[str, Any]:
@@ -236,7 +230,7 @@ def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | N
 def report_stage(context: Context) -> None:
     """Write report.html from the folder, where what it shows has changed since it was written."""
     page = context.folder / "report.html"
-    shown = [path.stat().st_mtime_ns for path in context.folder.glob("*.json")]
+    shown = [path.stat().st_mtime_ns for pattern in SHOWN for path in context.folder.glob(pattern)]
     if page.exists() and page.stat().st_mtime_ns >= max(shown):
         return
     context.console.say("writing the report")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
+from limbeck.core import Domain
 from limbeck.recipes._context import Context
 from limbeck.recipes._networks import built_teacher
 from limbeck.teachers import Teacher
 
-__all__ = ["ready_teacher", "teacher_folder", "teacher_is_ready"]
+__all__ = ["answers_of", "ready_teacher", "teacher_folder", "teacher_is_ready"]
+
+LABELLED_AT_ONCE = 512
 
 
 def teacher_folder(context: Context, name: str, seed: int) -> Path:
@@ -30,3 +36,9 @@ def ready_teacher(context: Context, name: str, seed: int) -> Teacher:
     consulted = context.plan.teachers[name].make().teacher.consults()
     members = {member: ready_teacher(context, member, seed) for member in consulted}
     return built_teacher(context.plan, name, seed, context.frame, weights, members)
+
+
+def answers_of(teacher: Teacher, domain: Domain) -> Tensor:
+    """What a teacher says of a test split, batch by batch."""
+    inputs, rows = teacher.inputs(domain), torch.from_numpy(domain.splits["test"])
+    return torch.cat([teacher.label(inputs[part]).scores() for part in rows.split(LABELLED_AT_ONCE)])

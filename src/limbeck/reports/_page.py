@@ -11,7 +11,7 @@ import jinja2
 
 from limbeck.core.files import write_text
 from limbeck.reports._classes import confusion_charts, largest_confusions, recalls, reliability_charts
-from limbeck.reports._compression import chains
+from limbeck.reports._compression import chains, models
 from limbeck.reports._curves import adaptation_charts, adapting, collapses, curve_charts, legend
 from limbeck.reports._embedding import embedding_charts, names_classes
 from limbeck.reports._numbers import count, fixed, p_value, significant
@@ -94,6 +94,7 @@ def _content(run: Run) -> dict[str, Any]:
         "share_ticks": share_ticks,
         "costs": cost(run),
         "chains": chains(run),
+        "models": models(run),
         "environment": _flat(run.environment or {}),
         "choices": _flat({key: choice for key, choice in (run.choices or {}).items() if key != CONTEST}),
     }

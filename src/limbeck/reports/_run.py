@@ -49,6 +49,7 @@ class Run:
     domains: Json | None
     choices: Json | None
     environment: Json | None
+    export: Json | None
     recipe: str | None
     logs: dict[str, list[Log]]
 
@@ -147,6 +148,7 @@ def read_run(folder: Path) -> Run:
         domains=_json(folder / "domains.json"),
         choices=_choices(recipe),
         environment=_json(folder / "environment.json"),
+        export=_json(folder / "export" / "export.json"),
         recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else None,
         logs=_logs(folder / "teachers") | _logs(folder / "students"),
     )

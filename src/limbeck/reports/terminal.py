@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from limbeck.core.files import read_json
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["gap_table", "print_table", "results_table"]
+__all__ = ["export_lines", "gap_table", "print_table", "print_written", "results_table"]
 
 
 def results_table(results: dict[str, Any]) -> Table:
@@ -69,6 +72,38 @@ def gap_table(gap: dict[str, Any]) -> Table:
         p_value = "–" if measure["p_value"] is None else f"{measure['p_value']:.3g}"
         table.add_row(measure["name"], measure["space"], f"{measure['value']:.4g}", interval, p_value)
     return table
+
+
+def export_lines(manifest: dict[str, Any]) -> list[str]:
+    """What export.json says: whose student it is, and each file's bytes, parity and latency."""
+    lines = []
+    for model in manifest["models"]:
+        parity, same = model["parity"], ""
+        if parity["agreement"] is not None:
+            share, low, high = (100 * value for value in (parity["agreement"], *parity["interval"]))
+            same = f", the same answer for {share:.1f} % [{low:.1f}, {high:.1f}]"
+        lines.append(
+            f"{model['file']}: {model['bytes']} bytes; differs from the student by {parity['difference']:.1g} on "
+            f"{parity['samples']} samples{same}"
+        )
+        for size, ours in parity["file"].items():
+            theirs = parity["pytorch"][size]
+            lines.append(
+                f"  batch {size}: {ours['median']:.3g} ms (p95 {ours['p95']:.3g}), "
+                f"PyTorch {theirs['median']:.3g} ms (p95 {theirs['p95']:.3g})"
+            )
+    step = manifest.get("step")
+    after = f", after step {step} of its compression" if step else ""
+    return [f"exported: {manifest['row']}, seed {manifest['seed']}{after}", *lines]
+
+
+def print_written(folder: Path) -> None:
+    """What was exported from a run, and where its report lies; nothing where neither is there."""
+    manifest = folder / "export" / "export.json"
+    if manifest.exists():
+        print("\n".join(export_lines(read_json(manifest))))
+    if (folder / "report.html").exists():
+        print(f"report: {folder / 'report.html'}")
 
 
 def print_table(table: Table) -> None:

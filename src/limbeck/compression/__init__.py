@@ -2,6 +2,7 @@
 
 from limbeck.compression._compression import TUNING, Compression
 from limbeck.compression._costs import Costs, Runtime, costs_of, runtime_of
+from limbeck.compression._counts import multiply_adds, network_bytes
 from limbeck.compression._layers import layer_changes, with_changes
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "Runtime",
     "costs_of",
     "layer_changes",
+    "multiply_adds",
+    "network_bytes",
     "runtime_of",
     "with_changes",
 ]

@@ -47,6 +47,7 @@ class Run:
     gap: Json | None
     embedding: Json | None
     domains: Json | None
+    search: Json | None
     choices: Json | None
     environment: Json | None
     recipe: str | None
@@ -145,6 +146,7 @@ def read_run(folder: Path) -> Run:
         gap=_json(folder / "gap.json"),
         embedding=_json(folder / "embedding.json"),
         domains=_json(folder / "domains.json"),
+        search=_json(folder / "search.json"),
         choices=_choices(recipe),
         environment=_json(folder / "environment.json"),
         recipe=recipe.read_text(encoding="utf-8") if recipe.exists() else None,

@@ -1,9 +1,21 @@
 """The one loop: streams, precision, schedules, checkpoint and resume."""
 
-from limbeck.training._job import Job
+from limbeck.training._job import Hopeless, Job, never
 from limbeck.training._loop import train
 from limbeck.training._measure import Passes, compile_choice, faster_passes, has_bf16
 from limbeck.training._predict import predict, represent
 from limbeck.training._settings import Training
 
-__all__ = ["Job", "Passes", "Training", "compile_choice", "faster_passes", "has_bf16", "predict", "represent", "train"]
+__all__ = [
+    "Hopeless",
+    "Job",
+    "Passes",
+    "Training",
+    "compile_choice",
+    "faster_passes",
+    "has_bf16",
+    "never",
+    "predict",
+    "represent",
+    "train",
+]

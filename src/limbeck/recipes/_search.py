@@ -21,7 +21,7 @@ from limbeck.recipes._load import load_plans
 from limbeck.recipes._proof_stages import report_stage, student_record, study_of
 from limbeck.recipes._run import begun, top_folder
 from limbeck.recipes._search_candidates import Candidates
-from limbeck.recipes._search_trials import ATTEMPTS, OWN, Trial, Trials
+from limbeck.recipes._search_trials import ATTEMPTS, OWN, Trial, Trials, front_of
 from limbeck.recipes._training_stages import student_folder, teacher_stage, ticker
 from limbeck.recipes._yaml import write_yaml
 
@@ -114,25 +114,19 @@ class _Search:
             )
 
     def _front(self) -> list[Trial]:
-        """The finished students within the budget that no other beats in score and costs, cheapest first."""
+        """The students within the budget that no other beats, cheapest first."""
+        fit = [trial for trial in self.trials.done if self.candidates.allowed(trial.costs)]
         costs = self.candidates.costs
-        fit = [t for t in self.trials.done if t.state == "finished" and self.candidates.allowed(t.costs)]
-
-        def beats(one: Trial, other: Trial) -> bool:
-            mine, theirs = ((-(t.score or 0.0), *(t.costs[name] for name in costs)) for t in (one, other))
-            return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
-
-        front = [trial for trial in fit if not any(beats(other, trial) for other in fit)]
-        return sorted(front, key=lambda trial: (trial.costs[costs[0]], trial.number))
+        return sorted(front_of(fit, costs), key=lambda trial: (trial.costs[costs[0]], trial.number))
 
     def _finalists(self) -> list[Trial]:
-        """The recipe's own, and of the front the cheapest that score as well, before the best of the others."""
-        own, front = self.trials.done[OWN], [trial for trial in self._front() if trial.number != OWN]
-        if self.settings.choose == "best":
-            front.sort(key=lambda trial: -(trial.score or 0.0))
-        else:
-            front.sort(key=lambda trial: 0.0 if (trial.score or 0.0) >= (own.score or 0.0) else -(trial.score or 0.0))
-        return [own, *front[:FINALISTS]]
+        """The recipe's own, then of the front the cheapest that score as well, then the best of the rest."""
+        own = self.trials.done[OWN]
+        front = [(trial.score or 0.0, trial) for trial in self._front() if trial is not own]
+        least = float("inf") if self.settings.choose == "best" else own.score or 0.0
+        as_good = [trial for score, trial in front if score >= least]
+        rest = sorted((trial for score, trial in front if score < least), key=lambda trial: -(trial.score or 0.0))
+        return [own, *[*as_good, *rest][:FINALISTS]]
 
     def _train_finalists(self, finalists: Sequence[Trial]) -> None:
         work = [(trial, seed) for trial in finalists for seed in self.context.plan.seeds[1:]]
@@ -192,7 +186,7 @@ class _Search:
             over = "" if self.candidates.allowed(own.costs) else ", though it is over the budget"
             return f"{tried}. None is preferred to the recipe's own student, which stays{over}."
         sizes = [
-            f"{chosen.costs[name]:,g} {name.replace('_', '-')} where the recipe's own has {own.costs[name]:,g}"
+            f"{chosen.costs[name]:,} {name.replace('_', '-')} where the recipe's own has {own.costs[name]:,}"
             for name in self.candidates.counted
         ]
         mean = {number: statistics.fmean(values) for number, values in scores.items()}

@@ -118,7 +118,7 @@ class Candidates:
             raise UsageError(f"No student of the search's space can be built: {fault}")
         raise UsageError(
             f"No student of the search's space is within the budget of {_limits(self.settings.budget)}. Of "
-            f"{draws} drawn, the least: {', '.join(f'{cost:,g} {UNITS[name]}' for name, cost in smallest.items())}. "
+            f"{draws} drawn, the least: {', '.join(f'{cost:,} {UNITS[name]}' for name, cost in smallest.items())}. "
             "Raise 'search.budget', or widen 'search.space'."
         )
 
@@ -132,7 +132,7 @@ class Candidates:
 
 
 def _limits(budget: Budget) -> str:
-    return " and ".join(f"{limit:,g} {UNITS[name]}" for name, limit in asdict(budget).items() if limit is not None)
+    return " and ".join(f"{limit:,} {UNITS[name]}" for name, limit in asdict(budget).items() if limit is not None)
 
 
 def _chain(plan: Plan, row: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -28,6 +28,7 @@ LIGHTER, HEAVIER = 4.0, 4.0
 TEMPERATURE = "temperature"
 
 
+@runtime_checkable
 class Draw(Protocol):
     """Who says which number is taken: a trial of Optuna's, or an `Extreme`."""
 

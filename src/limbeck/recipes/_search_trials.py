@@ -15,7 +15,7 @@ from limbeck.core.files import read_json, write_json
 from limbeck.recipes._search_candidates import Candidates
 from limbeck.recipes._training_stages import student_folder, ticker, validator_of
 
-__all__ = ["OWN", "Trial", "Trials"]
+__all__ = ["OWN", "Trial", "Trials", "front_of", "is_behind"]
 
 OWN = 0
 """The number of the trial with the recipe's own values."""
@@ -154,9 +154,9 @@ class Trials:
         candidates = self.candidates
         context = candidates.at(trial.values, self.students(trial.number))
         epochs = context.plan.training(context.plan.rows[candidates.row]).epochs
-        behind = partial(self._is_behind, trial, epochs)
+        hopeless = partial(self._hopeless, trial, epochs)
         try:
-            done = candidates.train(context, self.seed, tick, behind)
+            done = candidates.train(context, self.seed, tick, hopeless)
         except RunError as error:
             if trial.number == OWN:
                 raise
@@ -165,7 +165,7 @@ class Trials:
         with np.load(folder / "history.npz") as history:
             scores = history[f"validator/{self.validator}"].tolist()
             evaluated = history["epochs"].tolist()
-        pruned = done["stopped_early"] and behind(evaluated, {self.validator: scores})
+        pruned = done["stopped_early"] and hopeless(evaluated, {self.validator: scores})
         return replace(
             trial,
             state="pruned" if pruned else "finished",
@@ -175,23 +175,38 @@ class Trials:
             seconds=done["seconds"],
         )
 
-    def _is_behind(
-        self, trial: Trial, total: int, epochs: Sequence[int], scores: Mapping[str, Sequence[float]]
-    ) -> bool:
-        """Whether a trial is, as far as it has come, worse than half of those that cost no more.
-
-        Optuna's pruners know one objective: a small student would be given up for being worse than larger ones.
-        """
-        now = epochs[-1]
-        if not self.settings.prune or trial.number == OWN or now == total or now < SPARED * total:
+    def _hopeless(self, trial: Trial, total: int, epochs: Sequence[int], scores: Mapping[str, Sequence[float]]) -> bool:
+        """Whether a trial is given up after its last evaluation, of `total` epochs."""
+        if not self.settings.prune or trial.number == OWN or not SPARED * total <= epochs[-1] < total:
             return False
-        cheaper = [other for other in self.done if all(other.costs[name] <= trial.costs[name] for name in trial.costs)]
-        rivals = [best for other in cheaper if (best := other.reached(now)) is not None]
-        return len(rivals) >= RIVALS and max(scores[self.validator]) < statistics.median(rivals)
+        return is_behind(max(scores[self.validator]), epochs[-1], trial.costs, self.done)
+
+
+def is_behind(best: float, epoch: int, costs: Mapping[str, float], others: Sequence[Trial]) -> bool:
+    """Whether a score is below the median of those that the others had by this epoch, of whom cost no more.
+
+    Optuna's pruners know one objective alone: a small student would be given up for being worse than larger ones.
+    """
+    cheaper = [other for other in others if all(other.costs[name] <= cost for name, cost in costs.items())]
+    rivals = [reached for other in cheaper if (reached := other.reached(epoch)) is not None]
+    return len(rivals) >= RIVALS and best < statistics.median(rivals)
+
+
+def front_of(trials: Sequence[Trial], costs: Sequence[str]) -> list[Trial]:
+    """Of the finished trials those that no other beats: in the score or a cost, and is as good in the rest."""
+    points = [
+        (trial, (-trial.score, *(trial.costs[name] for name in costs))) for trial in trials if trial.score is not None
+    ]
+    points = [(trial, point) for trial, point in points if trial.state == "finished"]
+
+    def beaten(mine: tuple[float, ...]) -> bool:
+        return any(other != mine and all(a <= b for a, b in zip(other, mine, strict=True)) for _, other in points)
+
+    return [trial for trial, point in points if not beaten(point)]
 
 
 def _told(trial: Trial) -> str:
-    costs = ", ".join(f"{cost:,g} {name.replace('_', '-')}" for name, cost in trial.costs.items())
+    costs = ", ".join(f"{cost:,} {name.replace('_', '-')}" for name, cost in trial.costs.items())
     if trial.state == "failed":
         return f"trial {trial.number}: {costs}; failed: {trial.reason}"
     ended = f", given up after epoch {trial.epochs[-1]}" if trial.state == "pruned" else ""

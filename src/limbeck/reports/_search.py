@@ -82,12 +82,16 @@ def changed(values: Json, own: Json) -> Json:
 
 
 def shown_values(values: Json) -> str:
-    """Values by the last words of their places.
+    """Values by the last words of their places, as many as tell them apart.
 
     >>> shown_values({"student.cnn.widths": [8, 16], "rows.a.distill.objectives.1.kl.temperature": 2.5})
     'widths [8, 16], temperature 2.5'
     """
-    return ", ".join(f"{place.rpartition('.')[2]} {value}" for place, value in values.items())
+    places = [place.split(".") for place in values]
+    words = next(n for n in range(1, 99) if len({tuple(place[-n:]) for place in places}) == len(places))
+    return ", ".join(
+        f"{'.'.join(place[-words:])} {value}" for place, value in zip(places, values.values(), strict=True)
+    )
 
 
 def shown_cost(name: str, cost: float) -> str:

@@ -46,8 +46,10 @@ def test_every_cost_counts() -> None:
     assert not is_behind(0.5, 1, {"bytes": 1, "latency": 1.9}, others)
 
 
+@pytest.mark.extra("search")
 def test_the_front_is_optunas() -> None:
-    optuna = pytest.importorskip("optuna")
+    import optuna
+
     random = np.random.default_rng(0)
     trials = [
         trial(n, float(random.integers(9)), costs={"bytes": int(random.integers(9)), "latency": float(n % 7)})

@@ -84,7 +84,8 @@ class _Search:
 
     def carry_out(self) -> None:
         """The trials, the finalists with all seeds, the choice, and only then the labels."""
-        self.candidates.check_budget(ATTEMPTS, self.trials.drawn)
+        if not self.trials.folder.exists():
+            self.candidates.check_budget(ATTEMPTS, self.trials.drawn)
         write_json(self.folder / "space.json", self.about)
         own = self.candidates.at(self.candidates.own, self.trials.students(OWN))
         first, *others = self.context.plan.seeds
@@ -206,7 +207,7 @@ class _Search:
         ]
         head += [f"# command: limbeck run {path}"]
         content = self.candidates.recipe(chosen.values)
-        content["name"] = f"{self.context.plan.name}-found"
+        content["name"] = f"{self.context.folder.resolve().name}-found"
         write_text(path, "\n".join(head) + "\n" + write_yaml(content))
         return path
 

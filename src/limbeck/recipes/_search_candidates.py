@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from limbeck.compression import multiply_adds, network_bytes
-from limbeck.core import UsageError, did_you_mean
+from limbeck.core import UsageError
 from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._fit import check_fit
@@ -39,10 +39,9 @@ def searched_row(plan: Plan) -> str:
             "The method of the row is not chosen yet: let `limbeck run` choose it with --stages teacher,gap,contest, "
             "and search then."
         )
-    if asked not in plan.rows:
-        raise UsageError(f"search.row: There is no row {asked!r}. {did_you_mean(str(asked), plan.rows)}")
     if asked not in fit:
-        raise UsageError(f"search.row: The row {asked!r} reads all labels of the target, which a search may not see.")
+        of = "Every row" if asked is None else f"The row {asked!r}"
+        raise UsageError(f"search.row: {of} reads all labels of the target, which a search may not see.")
     return str(asked)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from limbeck.core import RunError, UsageError, missing_extra, stream_seed
 from limbeck.core.files import read_json, write_json
+from limbeck.recipes._check import ON_SOURCE
 from limbeck.recipes._search_candidates import Candidates
 from limbeck.recipes._training_stages import student_folder, ticker, validator_of
 
@@ -66,8 +67,12 @@ class Trials:
         self.candidates, self.settings = candidates, candidates.settings
         context = candidates.context
         self.folder, self.seed = context.folder / "search" / "trials", context.plan.seeds[0]
-        own = context.plan.rows[candidates.row].make().validator
-        self.validator = self.settings.validator or validator_of(context, own)
+        row = context.plan.rows[candidates.row].make()
+        self.validator = self.settings.validator or validator_of(context, row.validator)
+        if row.method.source_free and self.validator == ON_SOURCE:
+            raise UsageError(
+                f"search.validator: {candidates.row!r} may see no sample of the source, as {ON_SOURCE} does."
+            )
         self.done: list[Trial] = []
 
     def run(self, show: Callable[[float, str], None]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import limbeck
-from limbeck.core import UsageError
+from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json, write_json, write_text
 from limbeck.core.memory import freed_memory_kept
 from limbeck.evaluation import assemble, check_results
@@ -28,6 +28,8 @@ from limbeck.recipes._yaml import write_yaml
 __all__ = ["search_recipe"]
 
 SCHEMA = 1
+
+FOUND = "found.yaml"
 
 FINALISTS = 4
 """At most so many students, beside the recipe's own, are trained with all seeds."""
@@ -95,11 +97,13 @@ class _Search:
         finalists = self._finalists()
         if others:
             teacher_stage(own)
-            self._train_finalists(finalists)
+            finalists = self._trained(finalists, others)
         scores = {trial.number: self._scores(trial) for trial in finalists}
         chosen = self._chosen(finalists, scores)
         found = self._found(finalists, scores, chosen)
-        if chosen is not None:
+        if chosen is None:
+            (self.folder / FOUND).unlink(missing_ok=True)
+        else:
             found |= {"recipe": str(self._write_recipe(chosen)), "comparison": self._compared(chosen)}
         self.context.console.say(found["why"])
         write_json(self.context.folder / "search.json", found)
@@ -129,12 +133,22 @@ class _Search:
         rest = sorted((trial for score, trial in front if score < least), key=lambda trial: -(trial.score or 0.0))
         return [own, *[*as_good, *rest][:FINALISTS]]
 
-    def _train_finalists(self, finalists: Sequence[Trial]) -> None:
-        work = [(trial, seed) for trial in finalists for seed in self.context.plan.seeds[1:]]
-        with self.context.console.progress("finalists", len(work)) as show:
-            for place, (trial, seed) in enumerate(work):
+    def _trained(self, finalists: Sequence[Trial], seeds: Sequence[int]) -> list[Trial]:
+        """The finalists that could be trained with these seeds as well."""
+        kept, total = [], len(finalists) * len(seeds)
+        with self.context.console.progress("finalists", total) as show:
+            for place, trial in enumerate(finalists):
                 context = self.candidates.at(trial.values, self.trials.students(trial.number))
-                self.candidates.train(context, seed, ticker(show, place, f"trial {trial.number}, seed {seed}"))
+                try:
+                    for number, seed in enumerate(seeds, place * len(seeds)):
+                        self.candidates.train(context, seed, ticker(show, number, f"trial {trial.number}, seed {seed}"))
+                except RunError as error:
+                    if trial.number == OWN or isinstance(error.__cause__, OSError):
+                        raise
+                    self.context.console.say(f"trial {trial.number} is left out: {error}")
+                else:
+                    kept.append(trial)
+        return kept
 
     def _scores(self, trial: Trial) -> list[float]:
         """The scores of a finalist, by seed."""
@@ -200,7 +214,7 @@ class _Search:
 
     def _write_recipe(self, chosen: Trial) -> Path:
         """The whole recipe with the found values, as a file that `limbeck run` takes."""
-        path, own = self.folder / "found.yaml", self.candidates.own
+        path, own = self.folder / FOUND, self.candidates.own
         head = [f"# {self.context.plan.name} with the student of trial {chosen.number} of `{command_line()}`:"]
         head += [
             f"#   {place}: {own[place]} → {value}" for place, value in chosen.values.items() if value != own[place]

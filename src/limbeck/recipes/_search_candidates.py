@@ -143,7 +143,8 @@ def _chain(plan: Plan, row: str) -> list[str]:
 def _narrowed(plan: Plan, rows: list[str]) -> dict[str, Any]:
     """The recipe with these rows and the teachers that they need, alone."""
     content = plan.dump()
-    asked = {str(other) for name in rows for other in (plan.teacher_of(name), plan.rows[name].make().start)}
+    asked = {str(plan.rows[name].make().start) for name in rows}
+    asked |= {str(plan.teacher_of(name)) for name in rows if plan.rows[name].make().method.knowledge_streams()}
     consulted = {
         member for name in asked & plan.teachers.keys() for member in plan.teachers[name].make().teacher.consults()
     }

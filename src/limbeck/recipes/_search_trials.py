@@ -71,8 +71,9 @@ class Trials:
         self.validator = self.settings.validator or validator_of(context, row.validator)
         if row.method.source_free and self.validator == ON_SOURCE:
             raise UsageError(
-                f"search.validator: {candidates.row!r} may see no sample of the source, as {ON_SOURCE} does."
+                f"search.validator: {candidates.row!r} may see no sample of the source, which {ON_SOURCE} reads."
             )
+        self.optuna = _optuna()
         self.done: list[Trial] = []
 
     def run(self, show: Callable[[float, str], None]) -> None:
@@ -128,32 +129,25 @@ class Trials:
 
     def _suggested(self, *stream: str | int, informed: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         """What is drawn and the values, by the finished trials and the seed of this stream."""
-        try:
-            import optuna
-        except ImportError as error:
-            raise missing_extra("Optuna", "search", "limbeck search") from error
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        seed = stream_seed(self.settings.seed, "search", *stream) % 2**32
-        samplers = optuna.samplers
-        sampler = (
-            samplers.TPESampler(seed=seed, n_startup_trials=RANDOM, multivariate=False)
-            if informed
-            else samplers.RandomSampler(seed=seed)
+        samplers, seed = self.optuna.samplers, stream_seed(self.settings.seed, "search", *stream) % 2**32
+        sampler = samplers.RandomSampler(seed=seed)
+        if informed:
+            sampler = samplers.TPESampler(seed=seed, n_startup_trials=RANDOM, multivariate=False)
+        directions = ["maximize", *("minimize" for _ in self.candidates.costs)]
+        study = self.optuna.create_study(directions=directions, sampler=sampler)
+        study.add_trials(
+            [self._as_optunas(trial) for trial in self.done if trial.parameters and trial.score is not None]
         )
-        best, cheapest = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
-        directions = [best, *(cheapest for _ in self.candidates.costs)]
-        study = optuna.create_study(directions=directions, sampler=sampler)
-        for trial in self.done:
-            if trial.parameters is not None and trial.score is not None:
-                fixed = optuna.trial.FixedTrial(trial.parameters)
-                self.candidates.space.drawn(fixed)
-                values = [trial.score, *(trial.costs[name] for name in self.candidates.costs)]
-                study.add_trial(
-                    optuna.trial.create_trial(params=trial.parameters, distributions=fixed.distributions, values=values)
-                )
         drawing = study.ask()
-        values_drawn = self.candidates.space.drawn(drawing)
-        return dict(drawing.params), values_drawn
+        values = self.candidates.space.drawn(drawing)
+        return dict(drawing.params), values
+
+    def _as_optunas(self, trial: Trial) -> Any:
+        """A finished trial as Optuna keeps it; of one that was given up, the score that it had."""
+        fixed = self.optuna.trial.FixedTrial(trial.parameters)
+        self.candidates.space.drawn(fixed)  # tells it from which ranges the parameters came
+        values = [trial.score, *(trial.costs[name] for name in self.candidates.costs)]
+        return self.optuna.trial.create_trial(params=trial.parameters, distributions=fixed.distributions, values=values)
 
     def _trained(self, trial: Trial, tick: Callable[[float], None]) -> Trial:
         candidates = self.candidates
@@ -163,7 +157,7 @@ class Trials:
         try:
             done = candidates.train(context, self.seed, tick, hopeless)
         except RunError as error:
-            if trial.number == OWN:
+            if trial.number == OWN or isinstance(error.__cause__, OSError):  # the disk, which is not the trial's fault
                 raise
             return replace(trial, state="failed", reason=str(error))
         folder = student_folder(context, candidates.row, self.seed)
@@ -208,6 +202,15 @@ def front_of(trials: Sequence[Trial], costs: Sequence[str]) -> list[Trial]:
         return any(other != mine and all(a <= b for a, b in zip(other, mine, strict=True)) for _, other in points)
 
     return [trial for trial, point in points if not beaten(point)]
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise missing_extra("Optuna", "search", "limbeck search") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
 
 
 def _told(trial: Trial) -> str:

@@ -29,10 +29,10 @@ Search = Callable[..., Path]
 
 @pytest.fixture
 def recipe(recipe: Recipe) -> Recipe:
-    """The small recipe, whose row `distilled` is searched."""
+    """The small recipe, whose row `distilled` is searched below what its own student has, 208 bytes."""
     recipe["training"] |= {"epochs": 6, "checkpoint_seconds": 0.02, "compile": False}
     recipe["rows"]["alone"] = {"source_only": {}, "student": {"mlp": {"hidden": []}}}
-    return recipe | {"seeds": 2, "search": {"row": "distilled", "trials": 7}}
+    return recipe | {"seeds": 2, "search": {"row": "distilled", "trials": 7, "budget": {"bytes": 207}}}
 
 
 @pytest.fixture
@@ -67,11 +67,13 @@ def test_a_search_finds_compares_and_can_be_gone_on_with(recipe: Recipe, search:
     assert (own["name"], other["name"], len(own["seeds"])) == ("own", "found", 2)
     assert (own["bytes"], other["bytes"]) == (trials[0]["costs"]["bytes"], trials[chosen]["costs"]["bytes"])
     means = {entry["number"]: np.mean(entry["scores"]) for entry in content["finalists"]}
-    assert all(len(entry["scores"]) == 2 for entry in content["finalists"]) and means[chosen] >= means[0]
+    assert all(len(entry["scores"]) == 2 for entry in content["finalists"]) and next(iter(means)) == 0
+    as_good = [number for number, mean in means.items() if number and mean >= means[0]]
+    cheapest = min(as_good, key=lambda number: trials[number]["costs"]["bytes"], default=None)
+    assert chosen == (cheapest or max(list(means)[1:], key=means.__getitem__))
     openings = [(entry["split"], entry["purpose"]) for entry in content["comparison"]["openings"]]
     assert openings == [("test", "comparison after the search"), ("selection", "regret, after the end")]
-    assert "Search" in (folder / "report.html").read_text()
-    assert not (folder / "students").exists() and not (folder / "teachers" / "source_teacher").exists()
+    assert 'id="search"' in (folder / "report.html").read_text() and not (folder / "students").exists()
 
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("weights.safetensors")}
     search(recipe, overrides=["search.trials=9"])  # two more go on from the seven
@@ -108,48 +110,47 @@ def test_killed_at_any_write_it_finds_the_same(recipe: Recipe, search: Search, m
 
     monkeypatch.setattr(files, "_flush", killed)
     while True:
-        left[0] = int(random.integers(5, 90))
+        left[0] = int(random.integers(3, 40))
         try:
             folder = search(recipe, name="whole2")
         except KilledError:
             kills += 1
         else:
             break
-    assert kills >= 3
+    assert kills >= 3  # there are more than 120 such moments
     assert found(folder) == found(whole)
     texts = [(one / "search" / "found.yaml").read_text().split("\nsource:")[1] for one in (folder, whole)]
     assert texts[0] == texts[1]
 
 
 def test_a_search_that_is_killed_goes_on(recipe: Recipe, search: Search, tmp_path: Path) -> None:
-    recipe["training"] |= {"epochs": 60}
+    recipe["training"] |= {"epochs": 100}
     recipe["search"] |= {"trials": 4, "prune": False}
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
     mark = runs / "small/search/trials/2/distilled/0/checkpoint.pt"
     code, _ = stopped(path, runs, mark, signal.SIGKILL, "search")
-    assert code == -signal.SIGKILL and not mark.with_name("done.json").exists()
+    assert code == -signal.SIGKILL and not (runs / "small/search.json").exists()
     assert found(search(path)) == found(search(path, name="whole"))
 
 
 @pytest.mark.parametrize(
     ("budget", "said"),
     [
-        ({"bytes": 1}, "No student of the search's space is within the budget of 1 bytes. Of 200 drawn, the least:"),
-        ({"bytes": 1, "multiply_adds": 1}, "within the budget of 1 bytes and 1 multiply-adds."),
-        ({"latency": 1e-9}, "milliseconds"),
+        ({"bytes": 1}, "No student of the search's space is within the budget of 1 bytes. Of 12 students, the least:"),
+        ({"multiply_adds": 1, "latency": 1e-9}, "within the budget of 1 multiply-adds and 1e-09 milliseconds."),
     ],
 )
 def test_a_budget_that_nothing_meets_is_told_before_any_training(
     recipe: Recipe, search: Search, tmp_path: Path, budget: dict[str, float], said: str
 ) -> None:
     recipe["search"]["budget"] = budget
-    recipe["search"]["space"] = {"student.mlp.hidden": {"low": 3, "high": 9, "length": [1, 2]}}
+    recipe["search"]["space"] = {"student.mlp.hidden": {"low": 3, "high": 5, "length": [1, 2]}}
     with pytest.raises(UsageError) as caught:
         search(recipe)
     assert said in str(caught.value) and "Raise 'search.budget', or widen 'search.space'." in str(caught.value)
-    if budget == {"bytes": 1}:  # 3 hidden units of 4 inputs, with BatchNorm's weights and statistics, and 2 classes
-        smallest = 4 * (4 * 3 + 4 * 3 + 3 * 2 + 2) + 8
+    if budget == {"bytes": 1}:  # 3 hidden units of 6 inputs, with BatchNorm's weights and statistics, and 2 classes
+        smallest = 4 * (6 * 3 + 4 * 3 + 3 * 2 + 2) + 8
         assert f"the least: {smallest} bytes." in str(caught.value)
     folder = tmp_path / "runs" / "small"
     assert not any((folder / name).exists() for name in ("teachers", "search", "openings.jsonl"))
@@ -166,6 +167,7 @@ def test_every_student_is_within_the_budget(recipe: Recipe, search: Search) -> N
 
 def test_a_small_space_is_tried_once(recipe: Recipe, search: Search) -> None:
     recipe["search"] |= {"space": {"student.mlp.hidden": [[2], [4], [5]], "training.epochs": [6]}, "trials": 30}
+    del recipe["search"]["budget"]
     trials = read_json(search(recipe) / "search.json")["trials"]
     assert sorted(trial["values"]["student.mlp.hidden"][0] for trial in trials) == [2, 4, 5]
 
@@ -175,7 +177,7 @@ def test_what_cannot_be_built_is_left_out(recipe: Recipe, search: Search) -> Non
     trials = read_json(search(recipe) / "search.json")["trials"]
     assert sorted(trial["values"]["student.mlp.hidden"][0] for trial in trials) == [3, 4]
     recipe["search"]["space"] = {"student.mlp.hidden": [[0]]}
-    with pytest.raises(UsageError, match=r"No student of the search's space can be built: .*positive"):
+    with pytest.raises(UsageError, match=r"No student of the search's space can be built: (?s:.*)'hidden'"):
         search(recipe, name="none")
 
 

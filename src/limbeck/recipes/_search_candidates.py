@@ -12,7 +12,7 @@ from limbeck.core import UsageError
 from limbeck.networks import Observed
 from limbeck.recipes._context import Context
 from limbeck.recipes._fit import check_fit
-from limbeck.recipes._keys import Budget, SearchPlan
+from limbeck.recipes._keys import SearchPlan
 from limbeck.recipes._load import load_plans
 from limbeck.recipes._networks import built_student
 from limbeck.recipes._overrides import put
@@ -101,9 +101,12 @@ class Candidates:
     def check_budget(self, draws: int, random: Callable[[int], Values]) -> None:
         """`UsageError` where no student of the space is found within the budget; random: number → values."""
         smallest, fault = dict[str, float](), "none was found"
-        extremes = [self.space.drawn(Extreme(long)) for long in (False, True)]
-        for number in range(-len(extremes), draws):
-            values = random(number) if number >= 0 else extremes[number]
+        drawn: list[Values] = []
+        for number in range(-2, draws):
+            values = random(number) if number >= 0 else self.space.drawn(Extreme(long=number == -1))
+            if values in drawn:
+                continue
+            drawn.append(values)
             try:
                 costs = self.measured(values)
                 if self.allowed(costs):
@@ -116,9 +119,8 @@ class Candidates:
         if not smallest:
             raise UsageError(f"No student of the search's space can be built: {fault}")
         raise UsageError(
-            f"No student of the search's space is within the budget of {_limits(self.settings.budget)}. Of "
-            f"{draws} drawn, the least: {', '.join(f'{cost:,} {UNITS[name]}' for name, cost in smallest.items())}. "
-            "Raise 'search.budget', or widen 'search.space'."
+            f"No student of the search's space is within the budget of {_in_words(asdict(self.settings.budget))}. Of "
+            f"{len(drawn)} students, the least: {_in_words(smallest)}. Raise 'search.budget', or widen 'search.space'."
         )
 
     def train(
@@ -130,8 +132,8 @@ class Candidates:
         return train_student(context, self.row, seed, tick, hopeless)
 
 
-def _limits(budget: Budget) -> str:
-    return " and ".join(f"{limit:,} {UNITS[name]}" for name, limit in asdict(budget).items() if limit is not None)
+def _in_words(costs: Mapping[str, float | None]) -> str:
+    return " and ".join(f"{cost:,} {UNITS[name]}" for name, cost in costs.items() if cost is not None)
 
 
 def _chain(plan: Plan, row: str) -> list[str]:

@@ -99,6 +99,7 @@ def test_the_recipes_own_student_is_trained_as_in_a_run(
 
 
 def test_killed_at_any_write_it_finds_the_same(recipe: Recipe, search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe["search"]["trials"] = 4
     whole = search(recipe, name="whole")
     random, flush, left, kills = np.random.default_rng(0), files._flush, [0], 0
 
@@ -110,25 +111,26 @@ def test_killed_at_any_write_it_finds_the_same(recipe: Recipe, search: Search, m
 
     monkeypatch.setattr(files, "_flush", killed)
     while True:
-        left[0] = int(random.integers(3, 40))
+        left[0] = int(random.integers(3, 25))
         try:
-            folder = search(recipe, name="whole2")
+            folder = search(recipe, name="again")
         except KilledError:
             kills += 1
         else:
             break
-    assert kills >= 3  # there are more than 120 such moments
+    assert kills >= 3  # there are more than 75 such moments
     assert found(folder) == found(whole)
-    texts = [(one / "search" / "found.yaml").read_text().split("\nsource:")[1] for one in (folder, whole)]
-    assert texts[0] == texts[1]
+    texts = [(one / "search" / "found.yaml").read_text() for one in (folder, whole)]
+    assert texts[0].split("\nsource:")[1].replace("again", "whole") == texts[1].split("\nsource:")[1]
 
 
 def test_a_search_that_is_killed_goes_on(recipe: Recipe, search: Search, tmp_path: Path) -> None:
     recipe["training"] |= {"epochs": 100}
-    recipe["search"] |= {"trials": 4, "prune": False}
+    recipe["search"] |= {"trials": 3, "prune": False}
+    recipe["seeds"] = 1
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
-    mark = runs / "small/search/trials/2/distilled/0/checkpoint.pt"
+    mark = runs / "small/search/trials/1/distilled/0/checkpoint.pt"
     code, _ = stopped(path, runs, mark, signal.SIGKILL, "search")
     assert code == -signal.SIGKILL and not (runs / "small/search.json").exists()
     assert found(search(path)) == found(search(path, name="whole"))

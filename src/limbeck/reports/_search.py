@@ -65,7 +65,7 @@ def searched(run: Run) -> Searched | None:
 
 def _line(search: Json, number: int, names: list[str]) -> Found:
     trial, own = search["trials"][number], search["trials"][search["own"]]
-    scores = next((entry["scores"] for entry in search["finalists"] if entry["number"] == number), [])
+    scores: list[float] = next((e["scores"] for e in search["finalists"] if e["number"] == number), [])
     return Found(
         "the recipe's own" if number == search["own"] else f"trial {number}",
         shown_values(own["values"] if number == search["own"] else changed(trial["values"], own["values"])),

@@ -40,6 +40,7 @@ EXTRAS = {
     "onnx": ["onnx", "onnxruntime", "onnxscript"],
     "executorch": ["executorch"],
     "serve": ["fastapi", "uvicorn"],
+    "search": ["optuna"],
     "docs": ["pdoc"],
     "test": ["beartype", "httpx", "hypothesis"],
     "lint": ["importlinter", "mypy", "ruff"],

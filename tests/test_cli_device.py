@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from limbeck import cli
 from limbeck.recipes import run_recipe
@@ -59,6 +60,23 @@ def test_export_then_predict(limb: Limbeck, world: Path) -> None:
     assert out.splitlines()[0] == "prediction,p(no),p(yes)" and len(out.splitlines()) == 81
 
 
+@pytest.mark.extra("search")
+def test_search_then_run(limb: Limbeck, world: Path) -> None:
+    data = {"csv": {"path": f"{world}/near.csv", "label": "sick"}}
+    recipe = {"source": data, "target": data, "student": {"mlp": {"hidden": [4]}}, "rows": {"alone": "source_only"}}
+    training = {"epochs": 1, "batch_size": 16, "precision": "fp32"}
+    path, runs = world / "searched.yaml", str(world / "runs")
+    path.write_text(yaml.safe_dump(recipe | {"seeds": 1, "training": training}))
+    searched = ("search", str(path), "--runs", runs, "--trials", "4", "--set", "search.choose=best")
+    code, out, err = limb(*searched)
+    assert code == 0, err
+    assert "students for alone, by information maximisation" in out and "the recipe's own" in out
+    assert out.splitlines()[-1] == f"report: {world}/runs/searched/report.html"
+    said = [line for line in err.splitlines() if line.startswith("trial ")]
+    assert len(said) == 4 and all(" bytes; score " in line for line in said)
+    assert limb(*searched)[1] == out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -66,6 +84,8 @@ def test_export_then_predict(limb: Limbeck, world: Path) -> None:
         (("export", "{}/runs/small", "--format", "onyx"), "There is no export format 'onyx'. Did you mean 'onnx'?"),
         (("export", "{}/runs/small", "--format", "torch_export", "--out", "{}"), "is no export of limbeck's"),
         pytest.param(("serve", "{}"), "has no exported student", marks=pytest.mark.extra("serve")),
+        (("search", "{}/absent"), "There is no recipe"),
+        (("search", "digits", "--trials", "1"), "Invalid value for '--trials'"),
         (("serve", "{}", "--samples", "0"), "Invalid value for '--samples'"),
     ],
 )

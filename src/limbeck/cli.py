@@ -16,7 +16,7 @@ from limbeck.cli_device import device_commands
 
 __all__ = ["app", "main"]
 
-RESUMABLE = ("run", "gap", "label", "rank")
+RESUMABLE = ("run", "gap", "label", "rank", "search")
 """The commands that go on where they were stopped."""
 
 

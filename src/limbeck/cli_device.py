@@ -1,4 +1,4 @@
-"""The commands for what leaves the run: export, serve."""
+"""The commands that lead to a device: search, export, serve."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ import typer
 __all__ = ["device_commands"]
 
 device_commands = typer.Typer()
+
+
+@device_commands.command()
+def search(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or a YAML file.")],
+    trials: Annotated[int | None, typer.Option(help="So many students; the recipe's, or 30.", min=2)] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Change one value: a.b=c.", metavar="A.B=C")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="The run's name; the recipe's, where it is not given.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what an earlier run left, and start anew.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Look for a smaller or better student under a budget, without target labels; or go on with it."""
+    from limbeck.recipes import search_recipe
+    from limbeck.reports.search import print_search
+
+    changes = [*(overrides or []), *([] if trials is None else [f"search.trials={trials}"])]
+    print_search(search_recipe(recipe, overrides=changes, runs=runs, name=name, fresh=fresh, quiet=quiet))
 
 
 @device_commands.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from limbeck.core import UsageError
 from limbeck.networks.cnn import Cnn
@@ -20,6 +21,19 @@ def test_each_convolution_halves_the_image(size: int, most: int) -> None:
         Cnn(widths=[2] * most).build((1, size, size + 9), 3)
     with pytest.raises(UsageError, match=rf"must be at most {most} for images of {size}×{size + 9}"):
         Cnn(widths=[2] * (most + 1)).build((1, size, size + 9), 3)
+
+
+def test_a_kernel_keeps_the_sizes_and_reads_further() -> None:
+    network = Cnn(widths=[2], hidden=4, kernel=5)
+    network.build((3, 8, 8), 10)
+    assert [tuple(p.shape) for p in network.body[0].parameters()] == [(2, 3, 5, 5), (2,)]
+    assert network.body(torch.zeros(1, 3, 8, 8)).shape == (1, 2, 4, 4)
+
+
+@pytest.mark.parametrize("kernel", [1, 4, -3])
+def test_an_even_kernel_is_refused(kernel: int) -> None:
+    with pytest.raises(UsageError, match=r"The 'kernel' of cnn must be an odd number ≥ 3\. Got"):
+        Cnn(kernel=kernel)
 
 
 def test_vectors_are_refused() -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,36 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from stopped_command import stopped
 
-import limbeck
 from limbeck.core.files import read_json
 
 Recipe = dict[str, Any]
-
-
-def stopped(path: Path, runs: Path, mark: Path, how: signal.Signals) -> tuple[int, str]:
-    """Start the command, wait for the file `mark`, send the signal; the exit code, and what was said."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(limbeck.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "limbeck", "run", str(path), "--runs", str(runs)]
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        # A shell's background jobs, of which the tests may be one, have Ctrl-C switched off, which is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        end = time.monotonic() + 60
-        while not mark.exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.02)
-        assert mark.exists() and process.poll() is None, "the command was not at work when it should be stopped"
-        process.send_signal(how)
-        said = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
-    return process.returncode, said
 
 
 def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -160,6 +160,19 @@ def test_it_stops_early_without_a_better_score(tmp_path: Path) -> None:
     done = run(Watching(), tmp_path, validate=scripted([0.1, 0.9, 0.3, 0.8, 1.0]), epochs=5, patience=2)
     assert done["stopped_early"] and (done["steps"], done["epoch"]) == (20, 2)
     assert len(log(tmp_path)) == 4
+
+
+def test_it_stops_where_it_is_given_up(tmp_path: Path) -> None:
+    seen: list[tuple[list[int], list[float]]] = []
+
+    def hopeless(epochs: Sequence[int], scores: Mapping[str, Sequence[float]]) -> bool:
+        seen.append((list(epochs), list(scores["fit"])))
+        return epochs[-1] >= 4
+
+    job = replace(WORLD.job(tmp_path, Watching, settings(epochs=8, evaluate_every=2)), hopeless=hopeless)
+    done = train(replace(job, validate=scripted([0.9, 0.1, 1.0, 1.0])))
+    assert seen == [([2], [0.9]), ([2, 4], [0.9, 0.1])]
+    assert done["stopped_early"] and (done["steps"], done["epoch"]) == (20, 2)
 
 
 def test_it_is_evaluated_every_few_epochs_and_at_the_end(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from limbeck.compression._compression import TUNING, Compression
 from limbeck.compression._costs import Costs, costs_of
+from limbeck.compression._counts import multiply_adds, network_bytes
 from limbeck.compression._forms import Runtime, form_of
 from limbeck.compression._layers import layer_changes, with_changes
 
@@ -13,5 +14,7 @@ __all__ = [
     "costs_of",
     "form_of",
     "layer_changes",
+    "multiply_adds",
+    "network_bytes",
     "with_changes",
 ]

@@ -10,6 +10,7 @@ from limbeck.recipes._predict import Student, load_export, load_student, predict
 from limbeck.recipes._rank import rank_recipe
 from limbeck.recipes._rooms import ROOMS, part_names, part_summary
 from limbeck.recipes._run import STAGES, run_recipe
+from limbeck.recipes._search import search_recipe
 
 __all__ = [
     "ROOMS",
@@ -29,6 +30,7 @@ __all__ = [
     "recipe_summary",
     "run_folders",
     "run_recipe",
+    "search_recipe",
     "shipped_recipes",
     "write_new",
 ]

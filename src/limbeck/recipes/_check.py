@@ -56,6 +56,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
             _check_labelled(f"rows.{name}", row.method, split, faults)
             check_steps(plan, name, row, faults)
     _check_comparison(plan, rows, faults)
+    _check_search(plan, faults)
     _check_validators(plan, rows, faults)
 
 
@@ -191,6 +192,15 @@ def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults
     if not isinstance(plan.tree.settings["seeds"], FaultyNode) and (not seeds or len(set(seeds)) < len(seeds)):
         got = plan.value("seeds")
         faults.add("seeds", f"The 'seeds' of a recipe must be how many, or a list of different ones. Got {got!r}.")
+
+
+def _check_search(plan: Plan, faults: Faults) -> None:
+    search, names = _made(plan.tree.settings["search"], faults), plan.names("rows")
+    if search is not None and search.row not in (None, *names):
+        faults.add("search.row", f"There is no row {search.row!r}. {did_you_mean(search.row, names)}")
+    if search is not None and search.validator not in (None, *VALIDATORS):
+        known = did_you_mean(search.validator, VALIDATORS)
+        faults.add("search.validator", f"There is no validator {search.validator!r}. {known}")
 
 
 def _check_validators(plan: Plan, rows: Mapping[str, Row | None], faults: Faults) -> None:

@@ -29,6 +29,7 @@ def check_fit(context: Context) -> None:
         check_steps_fit(context, name, methods[name], faults)
         _check_start(context, name, teachers, methods, faults)
     _check_validator("validator", plan.value("validator"), context, faults)
+    _check_validator("search.validator", plan.make("search").validator, context, faults)
     faults.raise_any(f"{plan.name}, now that the data are known")
 
 

@@ -37,9 +37,10 @@ _OWN_FILES = (
     "score.json",
     "results.json",
     "embedding.json",
+    "search.json",
     "report.html",
 )
-_OWN_FOLDERS = ("teachers", "knowledge", "contest", "students", "export")
+_OWN_FOLDERS = ("teachers", "knowledge", "contest", "students", "search", "export")
 
 
 def run_folders(path: Path) -> list[Path]:
@@ -90,7 +91,8 @@ def check_owner(folder: Path, resolved: Mapping[str, Any]) -> None:
         return
     known, ours = _known(path), read_yaml(write_yaml(resolved), "recipe")
     known["choices"] = {**(known.get("choices") or {}), **(ours.get("choices") or {})}  # those of the run are its own
-    differences = _differences(known, {**ours, "choices": known["choices"]})
+    own = {key: known[key] for key in ("choices", "search") if key in known}  # a search looks into its own folder
+    differences = _differences(known, {**ours, "search": None, **own})
     if differences:
         shown = "\n".join(f"  - {line}" for line in differences[:8])
         shown += f"\n  … and {len(differences) - 8} more" if len(differences) > 8 else ""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Gt, MinLen
+from annotated_types import Ge, Gt, MinLen
 from torch import nn
 
 from limbeck.augmentations import Augmentation
 from limbeck.compression import Compression
-from limbeck.core import Inline, UsageError
+from limbeck.core import Inline, UsageError, bad_value
 from limbeck.data import Data, SplitSettings
 from limbeck.distances import Distance
 from limbeck.export import Export
@@ -27,11 +27,15 @@ __all__ = [
     "ITSELF",
     "OPEN",
     "AutoPlan",
+    "Budget",
+    "Cost",
     "GapPlan",
     "KnowledgePlan",
     "Learner",
+    "Range",
     "Recipe",
     "Row",
+    "SearchPlan",
     "Step",
     "TeacherPlan",
 ]
@@ -139,6 +143,83 @@ class GapPlan:
 
 
 @dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, whole ones where both are.
+
+    log: on a logarithmic scale, which is the default above 0. length: a list of so many such numbers; of two
+    lengths, from the one to the other.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool | None = None
+    length: Annotated[int, Ge(0)] | tuple[Annotated[int, Ge(0)], Annotated[int, Ge(0)]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise bad_value("low", "a range", f"at most 'high', {self.high}", self.low)
+        if self.log and self.low <= 0:
+            raise bad_value("low", "a logarithmic range", "> 0", self.low)
+        if self.lengths is not None and self.lengths[0] > self.lengths[1]:
+            raise bad_value("length", "a range", "a number, or two in ascending order", list(self.lengths))
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        """The least and the greatest length of a list; None where it is a number."""
+        return (self.length, self.length) if isinstance(self.length, int) else self.length
+
+    @property
+    def whole(self) -> bool:
+        """Whether its numbers are whole."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    @property
+    def logarithmic(self) -> bool:
+        return self.low > 0 if self.log is None else self.log
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that a student may cost; None for no limit.
+
+    bytes: of its weights. multiply_adds: of one sample. latency: milliseconds of one sample, on one thread of this
+    machine, in PyTorch.
+    """
+
+    bytes: Annotated[int, Gt(0)] | None = None
+    multiply_adds: Annotated[int, Gt(0)] | None = None
+    latency: Annotated[float, Gt(0)] | None = None
+
+
+Cost = Literal["bytes", "multiply_adds", "latency"]
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How `limbeck search` looks for a smaller or better student.
+
+    row: whose student; the last row that learns without all labels of the target, where it does not say. space: places
+    in the recipe, as for --set, and what may stand there: a range, or a list of values; the sizes of the student,
+    the weights and temperatures of the row's objectives, where it does not say. budget: what a student may cost.
+    costs: what is to be low beside a high score; what the budget limits, or bytes where it limits nothing. choose: of
+    the students within the budget the one that costs least (by the first of the costs) and scores no worse than the
+    recipe's own, "smallest", or the one that scores "best". validator: the score; the row's own where it does not say.
+    trials: so many students are trained with the first seed, the recipe's own among them. prune: end a training that
+    is worse than half of those that cost no more. seed: of the suggestions.
+    """
+
+    row: str | None = None
+    space: Mapping[str, Range | Sequence[Any]] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+    costs: Sequence[Cost] = ()
+    choose: Literal["smallest", "best"] = "smallest"
+    validator: str | None = None
+    trials: Annotated[int, Gt(1)] = 30
+    prune: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The keys of a recipe file.
 
@@ -149,8 +230,9 @@ class Recipe:
     share in the mixture that is most like the target ("domain"), or each sample by how likely it is
     there ("sample"). match: whether the source's images are moved to where the target's content
     lies. export: the formats in which the student of the chosen row leaves the run, after the
-    evaluation. choices: what an earlier run decided by measurement (precision and the like), to be
-    kept; a run writes its own here.
+    evaluation. search: how `limbeck search` looks for another student; a run does not read it.
+    choices: what an earlier run decided by measurement (precision and the like), to be kept; a run
+    writes its own here.
     """
 
     source: Data
@@ -173,6 +255,7 @@ class Recipe:
     validator: str | None = None
     trackers: Sequence[Tracker] = ()
     export: Sequence[Export] = ()
+    search: SearchPlan = field(default_factory=SearchPlan)
     choices: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ import yaml
 from limbeck.core import UsageError
 from limbeck.recipes._yaml import read_yaml
 
-__all__ = ["override", "put"]
+__all__ = ["look", "override", "put"]
 
 
 def override(content: dict[str, Any], text: str) -> None:
@@ -36,6 +36,25 @@ def put(content: dict[str, Any], dotted: str, value: Any) -> None:
     """Change the value at a dotted place: numbers count in lists, a part's bare name becomes a mapping on the way."""
     keys = dotted.split(".")
     _put(content, ["teachers", *keys] if keys[0] == "teacher" else keys, value, dotted)
+
+
+def look(content: Any, dotted: str) -> Any:
+    """The value at a dotted place, as `put` finds it; `UsageError` where there is none.
+
+    >>> look({"rows": {"a": [{"kl": {"temperature": 2.0}}]}}, "rows.a.0.kl.temperature")
+    2.0
+    """
+    keys, place = dotted.split("."), content
+    keys = ["teachers", *keys] if keys[0] == "teacher" else keys
+    while keys:
+        if isinstance(place, list):
+            place, keys = place[_index(place, keys[0], dotted)], keys[1:]
+            continue
+        count = next((n for n in range(len(keys), 0, -1) if isinstance(place, dict) and ".".join(keys[:n]) in place), 0)
+        if not count:
+            raise UsageError(f"The recipe has no {dotted!r}: there is nothing at {keys[0]!r}.")
+        place, keys = place[".".join(keys[:count])], keys[count:]
+    return place
 
 
 def _put(place: Any, keys: list[str], value: Any, dotted: str) -> None:

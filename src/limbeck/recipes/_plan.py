@@ -10,7 +10,7 @@ from typing import Any
 from limbeck.augmentations import Augmentation
 from limbeck.methods import Method
 from limbeck.objectives import Objective
-from limbeck.recipes._keys import OPEN, Row
+from limbeck.recipes._keys import OPEN, Row, SearchPlan
 from limbeck.recipes._nodes import ListNode, MapNode, Node, ObjectNode, ValueNode
 from limbeck.recipes._schema import Faults, parse
 from limbeck.training import Training
@@ -76,9 +76,9 @@ class Plan:
         return replace(self, tree=self._with(teachers=MapNode({**self._nodes("teachers"), name: node})), added=name)
 
     def trial(self, rows: Mapping[str, ObjectNode], seed: int) -> Plan:
-        """This plan with other rows, the first of which is the baseline, for one seed."""
-        first = next(iter(rows))
-        tree = self._with(rows=MapNode({**rows}), seeds=ValueNode([seed]), baseline=ValueNode(first))
+        """This plan with other rows, the first of which is the baseline, for one seed; none of them is searched."""
+        first, search = next(iter(rows)), ValueNode(SearchPlan())
+        tree = self._with(rows=MapNode({**rows}), seeds=ValueNode([seed]), baseline=ValueNode(first), search=search)
         return replace(self, tree=tree)
 
     def _with(self, **nodes: Node) -> ObjectNode:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import answers_of, ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
 
-__all__ = ["evaluation_stage", "report_stage"]
+__all__ = ["evaluation_stage", "report_stage", "student_record", "study_of"]
 
 SHOWN = ("*.json", f"{FOLDER}/export.json")
 """What the report reads."""
@@ -48,14 +50,24 @@ def evaluation_stage(context: Context) -> None:
     if path.exists():
         return
     _check_trained(context)
-    target, plan = context.target, context.plan
-    rows = [_student_record(context, name) for name in plan.rows]
+    plan = context.plan
+    rows = [student_record(context, name) for name in plan.rows]
     rows = [*(_teacher_record(context, name) for name in plan.teachers), *rows]
     compressions = chain_records(context)
+    study = replace(study_of(context, rows, plan.baseline), choice=context.known(OPEN), compressions=compressions)
+    results = assemble(study)
+    check_results(results)
+    write_json(context.folder / "embedding.json", _embedding(context, results, study.test_labels))
+    write_json(path, results)
+
+
+def study_of(context: Context, rows: Sequence[RowRecord], baseline: str, purpose: str = "evaluation") -> Study:
+    """These rows with the labels of the test and selection splits, which are opened for this purpose."""
+    target, plan = context.target, context.plan
     known = target.labelled
-    test = target.open("test", "evaluation") if known else None
+    test = target.open("test", purpose) if known else None
     selection = target.open("selection", "regret, after the end") if known else None
-    study = Study(
+    return Study(
         name=plan.name if plan.cell is None else f"{plan.name}/{plan.cell}",
         command=command_line(),
         version=limbeck.__version__,
@@ -64,19 +76,13 @@ def evaluation_stage(context: Context) -> None:
         target_name=target.name,
         labelled_per_class=plan.make("split").labelled,
         rows=rows,
-        baseline=plan.baseline,
+        baseline=baseline,
         validator=validator_of(context, None),
         test_labels=test,
-        source_test_labels=context.source.open("test", "evaluation"),
+        source_test_labels=context.source.open("test", purpose),
         selection_labels=selection,
         openings=_openings(context.folder),
-        choice=context.known(OPEN),
-        compressions=compressions,
     )
-    results = assemble(study)
-    check_results(results)
-    write_json(context.folder / "embedding.json", _embedding(context, results, test))
-    write_json(path, results)
 
 
 def _check_trained(context: Context) -> None:
@@ -96,7 +102,8 @@ def _openings(folder: Path) -> list[Opening]:
     )
 
 
-def _student_record(context: Context, name: str) -> RowRecord:
+def student_record(context: Context, name: str) -> RowRecord:
+    """What the evaluation reads of a trained row."""
     row: Row = context.plan.rows[name].make()
     folders = [student_folder(context, name, seed) for seed in context.plan.seeds]
     kept = np.load(folders[0] / "predictions.npz")

@@ -23,7 +23,7 @@ from limbeck.recipes._plan import Plan
 from limbeck.recipes._proof_stages import evaluation_stage, report_stage
 from limbeck.recipes._training_stages import student_stage, teacher_stage
 
-__all__ = ["STAGES", "run_recipe"]
+__all__ = ["STAGES", "begun", "run_recipe", "top_folder"]
 
 STAGES: dict[str, Callable[[Context], None]] = {
     "teacher": teacher_stage,
@@ -63,7 +63,7 @@ def run_recipe(
     plans = load_plans(reference, overrides)
     if name is not None:
         check_name(name, "the run")
-    top, console = _top(reference, runs, name, plans[0]), Console(quiet)
+    top, console = top_folder(reference, runs, name, plans[0]), Console(quiet)
     if plans[0].cell is None:
         _run_plan(plans[0], top, wanted, fresh, console)
         return [top]
@@ -85,7 +85,7 @@ def run_recipe(
     return [top / cell for cell in cells]
 
 
-def _top(reference: str | Path | Mapping[str, Any], runs: Path, name: str | None, plan: Plan) -> Path:
+def top_folder(reference: str | Path | Mapping[str, Any], runs: Path, name: str | None, plan: Plan) -> Path:
     """Where a run goes: a run folder that is named as its own recipe is gone on with."""
     if name is None and not isinstance(reference, Mapping) and run_folders(Path(reference)) == [Path(reference)]:
         return Path(reference)
@@ -111,21 +111,27 @@ def _checked_stages(stages: Sequence[str] | None) -> list[str]:
 
 def _run_plan(plan: Plan, folder: Path, stages: Sequence[str], fresh: bool, console: Console) -> None:
     with disk_faults(folder), locked(folder), freed_memory_kept():
-        if not fresh:
-            check_owner(folder, plan.dump())
-        context = open_context(plan, folder, console)
-        for note in (*context.source.notes, *context.target.notes):
-            console.say(note)
-        check_fit(context)
-        if fresh:  # only now: a mistake in the recipe or the data costs nothing that was there
-            clear(folder)
-        check_same_data(context)
-        claim(folder, plan.dump())
-        remember(context)
-        recall_choice(context)
+        context = begun(plan, folder, fresh, console)
         for stage in stages:
             if context.plan.open_row is not None and stage not in BEFORE_CHOICE:
                 raise UsageError(
                     f"The method of row {context.plan.open_row!r} is not chosen yet: run the stage contest first."
                 )
             STAGES[stage](context)
+
+
+def begun(plan: Plan, folder: Path, fresh: bool, console: Console) -> Context:
+    """The data, checked against the recipe, in a folder that is this recipe's."""
+    if not fresh:
+        check_owner(folder, plan.dump())
+    context = open_context(plan, folder, console)
+    for note in (*context.source.notes, *context.target.notes):
+        console.say(note)
+    check_fit(context)
+    if fresh:  # only now: a mistake in the recipe or the data costs nothing that was there
+        clear(folder)
+    check_same_data(context)
+    claim(folder, plan.dump())
+    remember(context)
+    recall_choice(context)
+    return context

@@ -35,7 +35,7 @@ from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import teacher_folder, teacher_is_ready
 from limbeck.recipes._views import views_of
 from limbeck.trackers import ALWAYS, Tracker
-from limbeck.training import Job, Seen, observe, train
+from limbeck.training import Hopeless, Job, Seen, never, observe, train
 
 __all__ = [
     "EMBEDDED",
@@ -83,13 +83,14 @@ def _say(context: Context, name: str, seed: int, done: dict[str, Any], seconds: 
 
 @dataclass(frozen=True)
 class Trained:
-    """Who is trained: a teacher or a row, with which seed, where its files go, and who teaches it."""
+    """Who is trained: a teacher or a row, with which seed, where its files go, who teaches it, when to give it up."""
 
     name: str
     seed: int
     node: ObjectNode
     folder: Path
     stores: Mapping[str, Reader] = field(default_factory=dict)
+    hopeless: Hopeless = never
 
 
 def train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
@@ -131,6 +132,7 @@ def job_of(context: Context, who: Trained, method: Method, validator: str | None
         validator=validator_of(context, validator),
         about=about,
         views=views_of(plan, who.node, method, who.seed),
+        hopeless=who.hopeless,
     )
 
 
@@ -168,7 +170,9 @@ def _is_done(context: Context, name: str, seed: int) -> bool:
     return (student_folder(context, name, seed) / "predictions.npz").exists()
 
 
-def train_student(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
+def train_student(
+    context: Context, name: str, seed: int, tick: Callable[[float], None], hopeless: Hopeless = never
+) -> dict[str, Any]:
     """Train a row, or read what was trained; its `done.json`."""
     plan = context.plan
     row: Row = plan.rows[name].make()
@@ -177,7 +181,7 @@ def train_student(context: Context, name: str, seed: int, tick: Callable[[float]
     start = _start_weights(context, row, seed)
     method = built_method(plan, name, seed, context.frame, knowledge, start)
     folder = student_folder(context, name, seed)
-    who = Trained(name, seed, plan.rows[name], folder, stores)
+    who = Trained(name, seed, plan.rows[name], folder, stores, hopeless)
     if (folder / "done.json").exists():  # the run was stopped between the training and the predictions
         done = read_json(folder / "done.json")
     else:

@@ -16,6 +16,7 @@ from limbeck.reports._curves import adaptation_charts, adapting, collapses, curv
 from limbeck.reports._embedding import embedding_charts, names_classes
 from limbeck.reports._numbers import count, fixed, p_value, significant
 from limbeck.reports._run import Json, Run, read_run, sentences
+from limbeck.reports._search import search_charts, searched
 from limbeck.reports._table import comparison, cost, key_figures, metrics, seeds
 from limbeck.reports._tracks import forest, label_shares
 
@@ -95,6 +96,8 @@ def _content(run: Run) -> dict[str, Any]:
         "costs": cost(run),
         "chains": chains(run),
         "models": models(run),
+        "search": searched(run),
+        "search_charts": search_charts(run),
         "environment": _flat(run.environment or {}),
         "choices": _flat({key: choice for key, choice in (run.choices or {}).items() if key != CONTEST}),
     }

@@ -47,6 +47,7 @@ class Run:
     gap: Json | None
     embedding: Json | None
     domains: Json | None
+    search: Json | None
     choices: Json | None
     environment: Json | None
     export: Json | None
@@ -146,6 +147,7 @@ def read_run(folder: Path) -> Run:
         gap=_json(folder / "gap.json"),
         embedding=_json(folder / "embedding.json"),
         domains=_json(folder / "domains.json"),
+        search=_json(folder / "search.json"),
         choices=_choices(recipe),
         environment=_json(folder / "environment.json"),
         export=_json(folder / "export" / "export.json"),

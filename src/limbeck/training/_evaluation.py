@@ -79,4 +79,5 @@ def _choose(job: Job, progress: Progress) -> None:
             name: value.detach().cpu().clone() for name, value in job.method.evaluated.network.state_dict().items()
         }
     patience = job.settings.patience
-    progress.stopped = patience is not None and len(history) - 1 - progress.chosen >= patience
+    waited = len(history) - 1 - progress.chosen
+    progress.stopped = (patience is not None and waited >= patience) or job.hopeless(progress.epochs, progress.scores)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,14 @@ from limbeck.knowledge import Reader
 from limbeck.methods import Method
 from limbeck.training._settings import Training
 
-__all__ = ["Job"]
+__all__ = ["Hopeless", "Job", "never"]
+
+Hopeless = Callable[[Sequence[int], Mapping[str, Sequence[float]]], bool]
+
+
+def never(epochs: Sequence[int], scores: Mapping[str, Sequence[float]]) -> bool:
+    """Every training is worth its time."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,8 @@ class Job:
     name, higher is better; it gets no target labels, and where the method is source-free no row
     of the source: both are empty. validator: the score that chooses the
     checkpoint. about: what is written into the weights file. views: the augmented views that a
-    stream shows, by its name.
+    stream shows, by its name. hopeless: (epochs, scores by name, of the evaluations up to now) → whether to go on is
+    not worth it; the training then ends.
     """
 
     name: str
@@ -38,3 +46,4 @@ class Job:
     validator: str
     about: Mapping[str, Any]
     views: Mapping[str, Views] = field(default_factory=dict)
+    hopeless: Hopeless = never

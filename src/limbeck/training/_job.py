@@ -20,10 +20,10 @@ __all__ = ["Job"]
 class Job:
     """One training: a built method, what it may see and how (by domain), and where its files go.
 
-    validate: (source logits, source labels, target logits) of the selection splits → scores by
-    name, higher is better; it gets no target labels, and where the method is source-free no row
-    of the source: both are empty. validator: the score that chooses the
-    checkpoint. about: what is written into the weights file. views: the augmented views that a
+    validate: (source logits, source labels, target logits, target features) of the selection
+    splits → scores by name, higher is better; it gets no target labels, and where the method is
+    source-free no row of the source: the first two are empty. validator: the score that chooses
+    the checkpoint. about: what is written into the weights file. views: the augmented views that a
     stream shows, by its name.
     """
 
@@ -34,7 +34,7 @@ class Job:
     stores: Mapping[str, Reader]
     settings: Training
     seed: int
-    validate: Callable[[Tensor, Tensor, Tensor], dict[str, float]]
+    validate: Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, float]]
     validator: str
     about: Mapping[str, Any]
     views: Mapping[str, Views] = field(default_factory=dict)

@@ -12,15 +12,17 @@ __all__ = ["Seen", "observe", "predict", "represent"]
 
 
 class Seen(NamedTuple):
-    """Logits [n, outputs] of samples, and the representation [k, d] of those that were to be shown, in float32."""
+    """Logits [n, outputs] of samples, and the representation [k, d] of all or some of them, in float32."""
 
     logits: Tensor
     features: Tensor
 
 
 @torch.no_grad()
-def observe(student: Observed, inputs: Tensor, shown: Bool[Tensor, " n"], batch_size: int = 1024) -> Seen:
-    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones."""
+def observe(student: Observed, inputs: Tensor, shown: Bool[Tensor, " n"] | None = None, batch_size: int = 1024) -> Seen:
+    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones, or all."""
+    if shown is None:
+        shown = torch.ones(len(inputs), dtype=torch.bool)
     device = next(student.parameters()).device
     logits, features = [], []
     with evaluating(student):

@@ -12,9 +12,9 @@ class has more than two thirds) on the target's selection and test samples, whos
 Spearman's correlation of score and accuracy.
 
 `ranks of …` is the mean rank among the candidates, `last` the mean over the settings of the last checkpoint, `random`
-over all candidates. At the end the nested choice: for each family, the
-validator that is best on the others, scored on this one. What is computed stays in runs/benchmarks/regret, and a
-stopped run goes on there.
+over all candidates. At the end the nested choice: for each family, the validator that is best on the others, scored on
+this one, among those that score a checkpoint by itself. What is computed stays in runs/benchmarks/regret, and a stopped
+run goes on there.
 """
 
 from __future__ import annotations
@@ -110,12 +110,13 @@ def told(rho: float) -> str:
 
 
 def nested(table: Table, families: list[str]) -> None:
-    """The validator that is best on the other families, for each family."""
+    """For each family the validator, of those that score a checkpoint by itself, that is best on the others."""
     lost = []
     for family in families:
         others = [other for other in families if other != family]
-        known = [rule for rule in table if rule not in ("last", "random")]
-        best = min(known, key=lambda rule: np.mean([np.mean(table[rule][other], axis=0)[0] for other in others]))
+        best = min(
+            ALL_VALIDATORS, key=lambda rule: np.mean([np.mean(table[rule][other], axis=0)[0] for other in others])
+        )
         lost.append(np.mean(table[best][family], axis=0)[0])
         print(f"{family}: {best}, the best of the other families, loses {lost[-1]:.2f}")
     print(f"mean regret of a validator that was chosen on other families: {np.mean(lost):.2f}")

@@ -8,57 +8,17 @@ from torch import Tensor
 from limbeck.core import Task, UsageError
 from limbeck.evaluation import (
     ALL_VALIDATORS,
+    DEFAULT_VALIDATOR,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
     applicable,
-    batch_nuclear_norm,
-    entropy,
-    information_maximisation,
-    soft_neighbourhood_density,
     validate,
 )
 
 CLASSES = Task("classification", ("a", "b", "c"))
 UNIFORM = torch.zeros(30, 3)
 ONE_HOT = 200 * torch.eye(3).repeat(10, 1)
-COLLAPSED = 200 * torch.eye(3)[torch.zeros(30, dtype=torch.long)]
-
-
-def test_entropy_at_its_extremes():
-    assert entropy(UNIFORM) == pytest.approx(-math.log(3))
-    assert entropy(ONE_HOT) == entropy(COLLAPSED) == pytest.approx(0)
-
-
-def test_information_maximisation_wants_confidence_and_variety():
-    assert information_maximisation(ONE_HOT) == pytest.approx(math.log(3))
-    assert information_maximisation(UNIFORM) == pytest.approx(0, abs=1e-6)
-    assert information_maximisation(COLLAPSED) == pytest.approx(0)
-
-
-def test_soft_neighbourhood_density_at_its_extremes():
-    assert soft_neighbourhood_density(UNIFORM) == pytest.approx(math.log(29), abs=1e-5)
-    assert soft_neighbourhood_density(COLLAPSED) == pytest.approx(math.log(29), abs=1e-5)
-    # Nine neighbours at similarity 1 and twenty at 0: p ∝ e^20 and 1, so nearly log 9.
-    weights = torch.tensor([math.exp(20)] * 9 + [1.0] * 20, dtype=torch.double)
-    expected = torch.special.entr(weights / weights.sum()).sum().item()
-    assert soft_neighbourhood_density(ONE_HOT) == pytest.approx(expected, abs=1e-4)
-
-
-def test_soft_neighbourhood_density_follows_the_formula():
-    logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
-    total = 0.0
-    points = [p / p.norm() for p in logits.softmax(1)]
-    for i in range(7):
-        weights = [math.exp(float(points[i] @ points[j]) / 0.05) for j in range(7) if j != i]
-        total -= sum(w / sum(weights) * math.log(w / sum(weights)) for w in weights)
-    assert soft_neighbourhood_density(logits) == pytest.approx(total / 7, abs=1e-5)
-    assert soft_neighbourhood_density(logits[:1]) == 0.0
-
-
-def test_large_selection_splits_are_capped():
-    logits = torch.zeros(20_000, 3)  # whole, every sample would have 19,999 neighbours
-    assert soft_neighbourhood_density(logits) == pytest.approx(math.log(1999), abs=1e-3)
 
 
 def test_source_validation_is_accuracy_or_negative_rmse():
@@ -74,11 +34,11 @@ def test_source_validation_is_accuracy_or_negative_rmse():
 @pytest.mark.parametrize("name", sorted(VALIDATORS))
 def test_every_validator_prefers_a_perfect_model_to_an_ignorant_one(name):
     labels = torch.arange(3).repeat(10)
-    perfect = validate(name, Observations(ONE_HOT, labels, ONE_HOT, CLASSES))
+    perfect = validate(name, whole(ONE_HOT, labels))
     ignorant = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
     assert math.isfinite(perfect)
     if name != "soft_neighbourhood_density":  # known to reward one cluster of everything
-        assert perfect > validate(name, Observations(ignorant, labels, ignorant, CLASSES))
+        assert perfect > validate(name, whole(ignorant, labels))
 
 
 @pytest.mark.parametrize("name", sorted(VALIDATORS))
@@ -93,8 +53,8 @@ def test_only_declared_validators_score_a_regression(name):
 
 def test_scores_are_the_same_each_time_and_in_half_precision():
     logits = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
-    seen = Observations(logits, torch.zeros(40, dtype=torch.long), logits, CLASSES)
-    half = Observations(logits.bfloat16(), seen.source_labels, logits.bfloat16(), CLASSES)
+    seen = whole(logits, torch.zeros(40, dtype=torch.long))
+    half = whole(logits.bfloat16(), seen.source_labels)
     for name in VALIDATORS:
         assert validate(name, seen) == validate(name, seen)
         assert validate(name, half) == pytest.approx(validate(name, seen), abs=0.05)
@@ -112,17 +72,6 @@ def whole(logits: Tensor, labels: Tensor) -> Observations:
     return Observations(
         logits, labels, logits, CLASSES, **given, head_weight=torch.eye(3), target_inputs=logits, predict=lambda x: x
     )
-
-
-def test_batch_nuclear_norm_at_its_extremes_and_by_eigenvalues():
-    assert batch_nuclear_norm(ONE_HOT) == pytest.approx(1)
-    assert batch_nuclear_norm(COLLAPSED) == pytest.approx(1 / math.sqrt(3))
-    assert batch_nuclear_norm(UNIFORM) == pytest.approx(1 / 3)
-    logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
-    p = logits.softmax(1)
-    roots = torch.linalg.eigvalsh(p.T @ p).sqrt()
-    assert batch_nuclear_norm(logits) == pytest.approx(roots.sum().item() / math.sqrt(7 * 3))
-    assert batch_nuclear_norm(ONE_HOT[:2]) == pytest.approx(1)  # fewer samples than classes
 
 
 @pytest.mark.parametrize("name", sorted(ALL_VALIDATORS))
@@ -150,9 +99,10 @@ def test_a_validator_gets_what_it_says_it_needs():
                 validate(name, poorer)
 
 
-def test_outputs_alone_suffice_for_the_validators_of_every_run():
+def test_outputs_alone_suffice_for_the_validators_of_every_run_but_the_default():
     seen = Observations(ONE_HOT, torch.arange(3).repeat(10), ONE_HOT, CLASSES)
-    assert applicable(seen) == list(VALIDATORS)
+    assert [*applicable(seen), DEFAULT_VALIDATOR] == sorted(VALIDATORS, key=lambda name: name == DEFAULT_VALIDATOR)
+    assert VALIDATORS[DEFAULT_VALIDATOR].needs == {"target_features"}
     assert set(ALL_VALIDATORS) - set(VALIDATORS) == {
         "dev",
         "class_ami",

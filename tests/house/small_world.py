@@ -95,7 +95,7 @@ class World:
         return train(self.job(folder, make, settings(**changes)))
 
 
-def scores(source: Tensor, labels: Tensor, target: Tensor) -> dict[str, float]:
+def scores(source: Tensor, labels: Tensor, target: Tensor, features: Tensor) -> dict[str, float]:
     """Two validators that go up and down."""
     return {"fit": float(torch.sin(7 * source.sum())), "size": float(target.abs().mean())}
 

@@ -111,7 +111,7 @@ def job(
 def ever_better() -> Callable[[Tensor, Tensor, Tensor], dict[str, float]]:
     """A validator that sees no collapse: it likes every checkpoint better than the one before."""
     count = itertools.count()
-    return lambda source, labels, target: {"later": float(next(count))}
+    return lambda source, labels, target, features: {"later": float(next(count))}
 
 
 def swallowing(since: float = 0.5) -> Distill:
@@ -211,7 +211,7 @@ def test_a_stopped_run_collapses_to_the_same_bits(tmp_path: Path, monkeypatch: p
 
     def made(folder: Path) -> Job:
         drawn = job(folder, swallowing(), checkpoint_seconds=1e-9)
-        return replace(drawn, validate=lambda source, labels, target: {"later": float(target.abs().sum())})
+        return replace(drawn, validate=lambda source, labels, target, features: {"later": float(target.abs().sum())})
 
     done, log = trained(made(tmp_path / "whole"))
     while kills:

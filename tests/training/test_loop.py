@@ -22,7 +22,7 @@ from limbeck.methods.distill import Distill
 from limbeck.methods.target_only import TargetOnly
 from limbeck.objectives import Objective
 from limbeck.trackers.jsonl import Jsonl
-from limbeck.training import Training, predict, train
+from limbeck.training import Training, predict, represent, train
 from limbeck.training import _evaluation as evaluation
 
 WORLD = World()
@@ -118,28 +118,30 @@ def test_a_diverged_loss_names_the_row_and_the_mend(clip: float | None, tmp_path
 
 def test_a_score_that_is_no_number_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="validator fit of row became nan in epoch 1"):
-        run(Watching(), tmp_path, validate=lambda s, y, t: {"fit": math.nan})
+        run(Watching(), tmp_path, validate=lambda *seen: {"fit": math.nan})
 
 
 def test_an_unknown_validator_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'validator' of the recipe must be one of \['other'\]"):
-        run(Watching(), tmp_path, validate=lambda s, y, t: {"other": 1.0})
+        run(Watching(), tmp_path, validate=lambda *seen: {"other": 1.0})
 
 
 def scripted(values: list[float]):
     left = iter(values)
-    return lambda source, labels, target: {"fit": next(left), "size": 0.0}
+    return lambda *seen: {"fit": next(left), "size": 0.0}
 
 
 def test_the_checkpoint_of_the_best_score_is_kept(tmp_path: Path) -> None:
     method = Watching()
     kept: list[dict[str, Tensor]] = []
+    read: list[Tensor] = []
     scores = scripted([0.1, 0.7, 0.3, 0.7, 0.2])
 
-    def validate(source: Tensor, labels: Tensor, target: Tensor) -> dict[str, float]:
+    def validate(source: Tensor, labels: Tensor, target: Tensor, features: Tensor) -> dict[str, float]:
         kept.append({name: value.clone() for name, value in method.student.network.state_dict().items()})
         assert source.shape == target.shape == (12, 3) and labels.equal(torch.arange(34, 46) % 3)
-        return scores(source, labels, target)
+        read.append(features)
+        return scores()
 
     done = run(method, tmp_path, validate=validate, epochs=5)
     assert (done["epoch"], done["chosen"], done["validators"]["fit"]) == (2, 1, 0.7)  # the first of equal ones
@@ -154,6 +156,7 @@ def test_the_checkpoint_of_the_best_score_is_kept(tmp_path: Path) -> None:
     student.network.load_state_dict(weights)
     selection = WORLD.domain("target").split_inputs("selection")
     assert torch.allclose(torch.from_numpy(history["target_logits"][1]), predict(student, selection), atol=1e-6)
+    assert torch.allclose(read[1], represent(student, selection), atol=1e-6)
 
 
 def test_it_stops_early_without_a_better_score(tmp_path: Path) -> None:
@@ -267,7 +270,7 @@ def test_the_seed_decides_and_nothing_before_does(tmp_path: Path) -> None:
 
 def test_large_selection_splits_are_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "SELECTION_CAP", 5)
-    run(Watching(), tmp_path, validate=lambda s, y, t: {"fit": float(len(s) == len(y) == len(t) == 5)})
+    run(Watching(), tmp_path, validate=lambda *seen: {"fit": float([len(of) for of in seen] == [5] * 4)})
     assert log(tmp_path)[0]["validator/fit"] == 1.0
 
 

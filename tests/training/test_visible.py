@@ -51,15 +51,15 @@ def job(folder: Path, method: Method, **more):
 
 
 def test_neither_a_step_nor_the_choice_of_the_checkpoint_touches_the_source(tmp_path: Path) -> None:
-    seen: list[tuple[int, int, int]] = []
+    seen: list[tuple[int, ...]] = []
 
-    def validate(source: Tensor, labels: Tensor, target: Tensor) -> dict[str, float]:
-        seen.append((len(source), len(labels), len(target)))
+    def validate(source: Tensor, labels: Tensor, target: Tensor, features: Tensor) -> dict[str, float]:
+        seen.append((len(source), len(labels), len(target), len(features)))
         return {"fit": float(target.sum())}
 
     domains = {"source": object.__new__(Trap), "target": WORLD.domain("target").view()}
     done = train(job(tmp_path, Certain(), domains=domains, validate=validate))
-    assert seen == [(0, 0, 12)] * 2 and done["validators"].keys() == {"fit"}
+    assert seen == [(0, 0, 12, 12)] * 2 and done["validators"].keys() == {"fit"}
 
 
 def test_the_trap_is_one(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a comparison shows: metrics, label-free validators, regret, paired statistics, pictures → results.json."""
 
-from limbeck.evaluation.calibration import calibrated_information, source_temperature
+from limbeck.evaluation.calibration import calibrated_information, information_and_clusters, source_temperature
 from limbeck.evaluation.combined import combined
 from limbeck.evaluation.embedding import embed
 from limbeck.evaluation.feature_validators import (
@@ -13,6 +13,12 @@ from limbeck.evaluation.feature_validators import (
 )
 from limbeck.evaluation.metrics import classification_metrics, headline, regression_metrics, reliability
 from limbeck.evaluation.mixval import MixedConsistency, mixed_consistency, mixval
+from limbeck.evaluation.prediction_validators import (
+    batch_nuclear_norm,
+    entropy,
+    information_maximisation,
+    soft_neighbourhood_density,
+)
 from limbeck.evaluation.records import ChainRecord, History, Reads, RowRecord, SeedRecord, StepRecord, Study
 from limbeck.evaluation.regret import Regret, regret
 from limbeck.evaluation.results import assemble, check_results
@@ -31,15 +37,12 @@ from limbeck.evaluation.statistics import (
 from limbeck.evaluation.validators import (
     ALL_VALIDATORS,
     BETWEEN_METHODS,
+    DEFAULT_VALIDATOR,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
     Validator,
     applicable,
-    batch_nuclear_norm,
-    entropy,
-    information_maximisation,
-    soft_neighbourhood_density,
     source_validation,
     validate,
 )
@@ -48,6 +51,7 @@ from limbeck.evaluation.verdict import chosen_row, verdict
 __all__ = [
     "ALL_VALIDATORS",
     "BETWEEN_METHODS",
+    "DEFAULT_VALIDATOR",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "ChainRecord",
@@ -79,6 +83,7 @@ __all__ = [
     "entropy",
     "headline",
     "hopkins_statistic",
+    "information_and_clusters",
     "information_maximisation",
     "mcnemar",
     "mean_std",

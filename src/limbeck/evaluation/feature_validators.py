@@ -31,7 +31,7 @@ INVERSE_PENALTY = 0.1
 """scikit-learn's C of the classifiers, on standardised features."""
 
 RESTARTS = 10
-"""So many starts of k-means, of which the tightest counts."""
+"""So many random starts of k-means, of which the tightest counts."""
 
 PROBED = 0.1
 """The share of the samples that the Hopkins statistic probes, at least 50 of them or all."""
@@ -96,7 +96,7 @@ def class_ami(target_logits: Float[Tensor, "m classes"], target_features: Float[
     clusters = min(target_logits.shape[1], len(np.unique(rows, axis=0)))
     if clusters < 2 or len(np.unique(predicted)) < 2:
         return 0.0
-    found = KMeans(clusters, n_init=RESTARTS, random_state=0).fit_predict(rows)
+    found = KMeans(clusters, init="random", n_init=RESTARTS, random_state=0).fit_predict(rows)
     return float(adjusted_mutual_info_score(predicted, found))
 
 

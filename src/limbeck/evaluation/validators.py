@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from limbeck.core import Task, UsageError, did_you_mean
+from limbeck.evaluation.calibration import calibrated_information, information_and_clusters
 from limbeck.evaluation.feature_validators import (
     class_ami,
     deep_embedded_validation,
@@ -20,25 +20,25 @@ from limbeck.evaluation.feature_validators import (
     transfer_score,
 )
 from limbeck.evaluation.mixval import mixval
+from limbeck.evaluation.prediction_validators import (
+    batch_nuclear_norm,
+    entropy,
+    information_maximisation,
+    soft_neighbourhood_density,
+)
 
 __all__ = [
     "ALL_VALIDATORS",
     "BETWEEN_METHODS",
+    "DEFAULT_VALIDATOR",
     "REGRESSION_VALIDATORS",
     "VALIDATORS",
     "Observations",
     "Validator",
     "applicable",
-    "batch_nuclear_norm",
-    "entropy",
-    "information_maximisation",
-    "soft_neighbourhood_density",
     "source_validation",
     "validate",
 ]
-
-NEIGHBOURS = 2000
-"""The most samples that soft neighbourhood density compares: its cost is quadratic."""
 
 
 @dataclass(frozen=True)
@@ -107,68 +107,18 @@ def source_validation(observations: Observations) -> float:
     return -(logits.float().squeeze(1) - labels).square().mean().sqrt().item()
 
 
-def entropy(target_logits: Float[Tensor, "n classes"]) -> float:
-    """Negative mean entropy of the predictions, in nats, in [−log classes, 0]; Morerio et al. 2018.
-
-    It is high for confident predictions, also where all samples collapse into one class.
-
-    >>> round(entropy(torch.zeros(3, 2)), 4)
-    -0.6931
-    """
-    return -torch.special.entr(target_logits.float().softmax(1)).sum(1).mean().item()
-
-
-def information_maximisation(target_logits: Float[Tensor, "n classes"]) -> float:
-    """Entropy of the mean prediction − mean entropy of the predictions, in nats, in [0, log classes].
-
-    The mutual information of sample and prediction (Shi & Sha 2012, eq. 8; as a validator Musgrave
-    et al. 2022): confident predictions that use all classes.
-
-    >>> round(information_maximisation(torch.eye(2) * 100), 4)
-    0.6931
-    """
-    marginal = target_logits.float().softmax(1).mean(0)
-    return torch.special.entr(marginal).sum().item() + entropy(target_logits)
-
-
-def soft_neighbourhood_density(target_logits: Float[Tensor, "n classes"], temperature: float = 0.05) -> float:
-    """Mean entropy of each sample's distribution over its neighbours, in nats, in [0, log(n − 1)].
-
-    Saito et al. 2021 (SND): similarities of L2-normalised softmax outputs without the diagonal,
-    divided by the temperature, softmax over each row. Dense clusters score high, and one cluster
-    of everything highest. Above 2,000 samples it reads 2,000 of them, evenly spaced.
-
-    >>> round(soft_neighbourhood_density(torch.zeros(5, 3)), 4)  # log 4
-    1.3863
-    """
-    if len(target_logits) < 2:
-        return 0.0
-    if len(target_logits) > NEIGHBOURS:
-        target_logits = target_logits[torch.linspace(0, len(target_logits) - 1, NEIGHBOURS).long()]
-    points = torch.nn.functional.normalize(target_logits.float().softmax(1))
-    similarity = (points @ points.T / temperature).fill_diagonal_(-torch.inf)
-    return torch.special.entr(similarity.softmax(1)).sum(1).mean().item()
-
-
-def batch_nuclear_norm(target_logits: Float[Tensor, "n classes"]) -> float:
-    """The nuclear norm of the predictions over its largest possible value, in (0, 1].
-
-    `‖P‖_* / √(n · min(n, classes))`, P = softmax(logits) (Cui et al. 2020; as a validator Musgrave
-    et al. 2022): confident predictions that use all classes alike.
-
-    >>> round(batch_nuclear_norm(torch.eye(2) * 100), 4), round(batch_nuclear_norm(torch.zeros(2, 2)), 4)
-    (1.0, 0.5)
-    """
-    p = target_logits.double().softmax(1)
-    return torch.linalg.svdvals(p).sum().item() / math.sqrt(len(p) * min(p.shape))
-
-
 ALL_VALIDATORS: Mapping[str, Validator] = MappingProxyType(
     {
         "source_validation": Validator(source_validation, regression=True),
         "entropy": Validator.of(entropy, "target_logits"),
         "information_maximisation": Validator.of(information_maximisation, "target_logits"),
         "soft_neighbourhood_density": Validator.of(soft_neighbourhood_density, "target_logits"),
+        "calibrated_information": Validator.of(
+            calibrated_information, "source_logits", "source_labels", "target_logits"
+        ),
+        "information_and_clusters": Validator.of(
+            information_and_clusters, "source_logits", "source_labels", "target_logits", "target_features"
+        ),
         "bnm": Validator.of(batch_nuclear_norm, "target_logits"),
         "dev": Validator.of(
             deep_embedded_validation,
@@ -189,10 +139,13 @@ ALL_VALIDATORS: Mapping[str, Validator] = MappingProxyType(
 )
 """Every validator, by name."""
 
+DEFAULT_VALIDATOR = "information_and_clusters"
+"""What chooses checkpoints of classes where nobody says otherwise: by the evidence in benchmarks/README.md."""
+
 VALIDATORS: Mapping[str, Validator] = MappingProxyType(
-    {name: validator for name, validator in ALL_VALIDATORS.items() if not validator.needs}
+    {name: validator for name, validator in ALL_VALIDATORS.items() if not validator.needs or name == DEFAULT_VALIDATOR}
 )
-"""The validators that need outputs and source labels alone, so that every checkpoint of classes has their scores."""
+"""The validators that every checkpoint of classes is scored by: those that need outputs alone, and the default."""
 
 BETWEEN_METHODS = ("information_maximisation", "bnm", "class_ami", "reverse_validation")
 """The validators by which students of different methods are compared.

@@ -12,7 +12,7 @@ import torch
 from limbeck.core import RunError, Spec, UsageError
 from limbeck.core.files import read_json
 from limbeck.core.weights import load_weights, read_weights
-from limbeck.evaluation import BETWEEN_METHODS, Observations, applicable, combined, validate
+from limbeck.evaluation import BETWEEN_METHODS, DEFAULT_VALIDATOR, Observations, applicable, combined, validate
 from limbeck.gap import simes
 from limbeck.methods import Evidence
 from limbeck.recipes._check import ON_SOURCE, check_plan
@@ -37,7 +37,7 @@ FOLDER = "contest"
 SCORED = 2000
 """At most so many samples of each selection split are scored."""
 
-READ = (*BETWEEN_METHODS, ON_SOURCE)
+READ = (*BETWEEN_METHODS, "calibrated_information", DEFAULT_VALIDATOR, ON_SOURCE)
 """The validators that candidates are scored by."""
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from limbeck.core import Domain, Spec, UsageError
 from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
-from limbeck.evaluation import REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
+from limbeck.evaluation import DEFAULT_VALIDATOR, REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
 from limbeck.knowledge import Reader
 from limbeck.methods import Method
 from limbeck.networks import Observed
@@ -128,7 +128,9 @@ def job_of(context: Context, who: Trained, method: Method, validator: str | None
         stores=who.stores,
         settings=settings,
         seed=who.seed,
-        validate=lambda source, labels, target: _scores(Observations(source, labels, target, task)),
+        validate=lambda source, labels, target, features: _scores(
+            Observations(source, labels, target, task, target_features=features)
+        ),
         validator=validator_of(context, validator),
         about=about,
         views=views_of(plan, who.node, method, who.seed),
@@ -138,7 +140,7 @@ def job_of(context: Context, who: Trained, method: Method, validator: str | None
 
 def validator_of(context: Context, own: str | None) -> str:
     """The validator that chooses: a row's own, the recipe's, or the task's default."""
-    default = "information_maximisation" if context.task.is_classification else ON_SOURCE
+    default = DEFAULT_VALIDATOR if context.task.is_classification else ON_SOURCE
     return own or context.plan.value("validator") or default
 
 

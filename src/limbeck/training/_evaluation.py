@@ -29,19 +29,21 @@ def evaluate(
 
     last: no evaluation comes after it.
     """
-    job.method.before_evaluation(domains)
-    target = _seen(job.method, domains["target"])
+    method, view = job.method, domains["target"]
+    method.before_evaluation(domains)
+    target = observe(method.evaluated, view.inputs[view.splits["selection"][:SELECTION_CAP]])
     source, labels = Seen(target.logits[:0], target.features[:0]), torch.empty(0, dtype=torch.int64)
-    if not job.method.source_free:
-        source, labels = _seen(job.method, domains["source"]), domains["source"].labels("selection")[:SELECTION_CAP]
-    if not (target.logits.isfinite().all() and source.logits.isfinite().all()):
+    if not method.source_free:
+        source, labels = _source(method, domains["source"])
+    if not all(values.isfinite().all() for values in (*target, *source)):
         return {"collapse": diverged(job, progress, "answers", math.nan, epoch)}
-    scores = _scores(job, source.logits, labels, target.logits, epoch)
+    scores = _scores(job, source, labels, target, epoch)
     values: dict[str, float | str] = {f"validator/{name}": score for name, score in scores.items()}
     trouble = None
-    if is_adaptive(job.method):
-        found = diagnose(progress, job.method, source, labels, target)
-        trouble = trouble_with(progress, job.method.task, target.logits)
+    if is_adaptive(method):
+        some = Seen(target.logits, target.features[sample_of(view, len(target.logits))])
+        found = diagnose(progress, method, source, labels, some)
+        trouble = trouble_with(progress, method.task, target.logits)
         values |= {f"diagnostics/{name}": value for name, value in found.items()}
     progress.epochs.append(epoch)
     progress.logits.append(target.logits)
@@ -53,14 +55,16 @@ def evaluate(
     return values if collapse is None else {**values, "collapse": collapse}
 
 
-def _seen(method: Method, view: DomainView) -> Seen:
+def _source(method: Method, view: DomainView) -> tuple[Seen, Tensor]:
+    """The source's selection split with its labels; of the features those that are compared."""
     rows = view.splits["selection"][:SELECTION_CAP]
     shown = sample_of(view, len(rows)) if is_adaptive(method) else torch.zeros(len(rows), dtype=torch.bool)
-    return observe(method.evaluated, view.inputs[rows], shown)
+    return observe(method.evaluated, view.inputs[rows], shown), view.labels("selection")[:SELECTION_CAP]
 
 
-def _scores(job: Job, source: Tensor, labels: Tensor, target: Tensor, epoch: int) -> dict[str, float]:
-    scores = {name: float(score) for name, score in job.validate(source, labels, target).items()}
+def _scores(job: Job, source: Seen, labels: Tensor, target: Seen, epoch: int) -> dict[str, float]:
+    found = job.validate(source.logits, labels, target.logits, target.features)
+    scores = {name: float(score) for name, score in found.items()}
     if job.validator not in scores:
         raise bad_value("validator", "the recipe", f"one of {sorted(scores)} for this task", job.validator)
     for name, score in scores.items():

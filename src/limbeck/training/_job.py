@@ -27,10 +27,10 @@ def never(epochs: Sequence[int], scores: Mapping[str, Sequence[float]]) -> bool:
 class Job:
     """One training: a built method, what it may see and how (by domain), and where its files go.
 
-    validate: (source logits, source labels, target logits) of the selection splits → scores by
-    name, higher is better; it gets no target labels, and where the method is source-free no row
-    of the source: both are empty. validator: the score that chooses the
-    checkpoint. about: what is written into the weights file. views: the augmented views that a
+    validate: (source logits, source labels, target logits, target features) of the selection
+    splits → scores by name, higher is better; it gets no target labels, and where the method is
+    source-free no row of the source: the first two are empty. validator: the score that chooses
+    the checkpoint. about: what is written into the weights file. views: the augmented views that a
     stream shows, by its name. hopeless: (epochs, scores by name, of the evaluations up to now) → whether to go on is
     not worth it; the training then ends.
     """
@@ -42,7 +42,7 @@ class Job:
     stores: Mapping[str, Reader]
     settings: Training
     seed: int
-    validate: Callable[[Tensor, Tensor, Tensor], dict[str, float]]
+    validate: Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, float]]
     validator: str
     about: Mapping[str, Any]
     views: Mapping[str, Views] = field(default_factory=dict)

@@ -13,7 +13,7 @@ __all__ = ["Seen", "observe", "predict", "represent"]
 
 
 class Seen(NamedTuple):
-    """Logits [n, outputs] of samples, and the representation [k, d] of those that were to be shown, in float32."""
+    """Logits [n, outputs] of samples, and the representation [k, d] of all or some of them, in float32."""
 
     logits: Tensor
     features: Tensor
@@ -21,12 +21,18 @@ class Seen(NamedTuple):
 
 @torch.no_grad()
 def observe(
-    student: Observed, inputs: Tensor, shown: Bool[Tensor, " k"], batch_size: int = 1024, rows: Tensor | None = None
+    student: Observed,
+    inputs: Tensor,
+    shown: Bool[Tensor, " k"] | None = None,
+    batch_size: int = 1024,
+    rows: Tensor | None = None,
 ) -> Seen:
-    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones.
+    """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones, or all.
 
     rows: [k] the inputs that are meant, as in `predict`; k = n without them.
     """
+    if shown is None:
+        shown = torch.ones(len(inputs if rows is None else rows), dtype=torch.bool)
     device = next(student.parameters()).device
     logits, features = [], []
     with evaluating(student):

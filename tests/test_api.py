@@ -197,13 +197,6 @@ def test_methods_from_python_do_not_share_their_state_between_seeds(do: Do) -> N
         assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_a_teacher_that_is_no_network(do: Do) -> None:
-    done = do(teacher={"sklearn": {"estimator": "extra_trees", "settings": {"n_estimators": 5}}})
-    teacher = done.results["rows"][0]
-    assert teacher["kind"] == "teacher" and teacher["parameters"] is None
-    assert "extra_trees" in (done.folder / "recipe.yaml").read_text()
-
-
 def test_a_teacher_from_a_file(do: Do) -> None:
     weights = do(name="first").folder / "teachers" / "teacher" / "0" / "weights.safetensors"
     taught = {"alone": "source_only", "taught": {"distill": {"objectives": ["kl"]}}}

@@ -52,7 +52,7 @@ def test_it_is_where_sinkhorn_ends() -> None:
         row = (1 / 50) / (kernel @ column)
         column = shares / (kernel.T @ row)
     expected = column.log() - column.log().mean()
-    assert torch.allclose(shift_to(scores, shares), expected, atol=1e-5)
+    assert torch.allclose(shift_to(scores, shares), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(("shares", "expected"), [("even", [1 / 3] * 3), ("source", [12 / 34, 11 / 34, 11 / 34])])

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
+from small_skops import stand_in
 
+from limbeck import transfer
 from limbeck.core import UsageError
 from limbeck.core.files import read_json
 from limbeck.recipes import load_plans, rank_recipe, run_recipe
@@ -129,22 +130,32 @@ def test_a_forest_is_ranked(recipe: Recipe, tmp_path: Path) -> None:
 
 
 def test_a_contest_with_a_forest(forest: Recipe, run: Callable[..., Path]) -> None:
-    """Whoever needs features of the teacher is not among the candidates; whoever needs answers may be."""
     path = forest["target"]["csv"]["path"]
     frame = pd.read_csv(path)
     frame.assign(dose=frame["dose"] + 3).to_csv(path, index=False)
     forest["rows"] = {"alone": "source_only", "found": "auto"}
+    forest["gap"]["distances"] = ["mmd"]  # the means moved, which CORAL does not see
     forest["gap"]["settings"]["permutations"] = 99
-    forest |= {"seeds": 1, "auto": {"budget": 0.05, "source_free": True}, "split": {}}
-    results = read_json(run(forest) / "results.json")
-    assert "dine" in str(results["choice"])
+    forest |= {"seeds": 1, "auto": {"budget": 0.02}, "split": {}}
+    choice = read_json(run(forest) / "results.json")["choice"]
+    assert "a teacher that gives logits" in choice["why"] and len(choice["candidates"]) > 1
 
 
-def test_a_loaded_one_needs_no_training(forest: Recipe, tmp_path: Path) -> None:
+def test_a_loaded_one_needs_no_training(forest: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = pd.read_csv(forest["source"]["csv"]["path"])
     model = RandomForestClassifier(5, random_state=0).fit(frame[["dose"]], frame["sick"])
-    joblib.dump(model, tmp_path / "model.joblib")
-    forest["teacher"] = {"sklearn": {"path": str(tmp_path / "model.joblib"), "trusted": True}}
+    stand_in(monkeypatch).dump(model, tmp_path / "model.skops")
+    forest["teacher"] = {"sklearn": {"path": str(tmp_path / "model.skops")}}
     (folder,) = run_recipe(forest | {"seeds": 1}, runs=tmp_path / "runs", quiet=True)
     teacher, *_ = read_json(folder / "results.json")["rows"]
     assert teacher["reads"] is None and teacher["target"]["accuracy"]["mean"] > 0.6
+
+
+def test_the_one_call_takes_a_teacher_by_name(tmp_path: Path) -> None:
+    labels = np.arange(60) % 2
+    domain = (np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None], labels)
+    small = {"mlp": {"hidden": [4]}}
+    quick = {"training": {"epochs": 1, "batch_size": 16, "precision": "fp32"}, "rows": {"alone": "source_only"}}
+    gap = {"distances": ["coral"], "settings": {"permutations": 19, "resamples": 20, "repeats": 20}}
+    done = transfer(domain, domain, FOREST, small, seeds=1, runs=tmp_path, quiet=True, gap=gap, **quick)
+    assert done.results["rows"][0]["kind"] == "teacher" and "sklearn" in (done.folder / "recipe.yaml").read_text()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from small_skops import stand_in
 
 from limbeck.core import UsageError
 from limbeck.teachers._estimators import NAMES, calibrated, kinds_of, made, read_estimator, seeded
@@ -80,14 +80,12 @@ def test_a_class_that_is_not_held_out_cannot_be_calibrated() -> None:
         calibrated(model, "sigmoid", ROWS[:3], np.array([0, 0, 1]))
 
 
-def test_a_pickle_is_read_only_where_it_is_trusted(tmp_path: Path) -> None:
-    path = tmp_path / "model.joblib"
-    joblib.dump(_Bomb(tmp_path / "ran"), path)
-    with pytest.raises(UsageError, match="a pickle can run any program when it is read"):
-        read_estimator(path, trusted=False)
+@pytest.mark.parametrize("name", ["model.joblib", "model.pkl"])
+def test_no_pickle_is_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(pickle.dumps(_Bomb(tmp_path / "ran")))
+    with pytest.raises(UsageError, match="can run any program when they are read, so none is"):
+        read_estimator(tmp_path / name)
     assert not (tmp_path / "ran").exists()
-    joblib.dump(LogisticRegression().fit(ROWS, LABELS), path)
-    assert read_estimator(path, trusted=True).predict(ROWS).shape == (60,)
 
 
 class _Bomb:
@@ -100,41 +98,33 @@ class _Bomb:
         return Path.touch, (self.path,)
 
 
-def test_what_is_no_estimator_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "model.pkl"
+def test_what_is_no_estimator_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, io = tmp_path / "model.skops", stand_in(monkeypatch)
     with pytest.raises(UsageError, match="There is no file of an estimator"):
-        read_estimator(path, trusted=True)
-    path.write_bytes(b"not a pickle")
-    with pytest.raises(UsageError, match=r"model\.pkl cannot be read as an estimator"):
-        read_estimator(path, trusted=True)
-    joblib.dump({"a": 1}, path)
+        read_estimator(path)
+    path.write_bytes(b"nothing known")
+    with pytest.raises(UsageError, match=r"model\.skops cannot be read as an estimator"):
+        read_estimator(path)
+    io.dump({"a": 1}, path)
     with pytest.raises(UsageError, match="holds dict, which is no estimator"):
-        read_estimator(path, trusted=True)
+        read_estimator(path)
 
 
-def test_strange_types_in_skops_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a stand-in with the two functions of skops that are called."""
-    path, model = tmp_path / "model.skops", LogisticRegression()
-    path.write_bytes(b"zip")
-    loaded: list[list[str]] = []
-    io = types.ModuleType("skops.io")
-    io.get_untrusted_types = lambda *, file: ["evil.Thing"]  # type: ignore[attr-defined]
-    io.load = lambda file, trusted: loaded.append(trusted) or model  # type: ignore[attr-defined]
-    package = types.ModuleType("skops")
-    package.io = io  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "skops", package)
-    monkeypatch.setitem(sys.modules, "skops.io", io)
-    with pytest.raises(UsageError, match=r"types that skops does not know for safe: evil\.Thing"):
-        read_estimator(path, trusted=False)
-    assert not loaded
-    assert read_estimator(path, trusted=True) is model and loaded == [["evil.Thing"]]
+def test_strange_types_are_named_and_made_only_where_they_are_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, io = tmp_path / "model.skops", stand_in(monkeypatch, ["evil.Thing", "evil.Other"])
+    io.dump(LogisticRegression().fit(ROWS, LABELS), path)
+    with pytest.raises(UsageError, match=r"does not know for safe: evil\.Other\. Name those that you trust"):
+        read_estimator(path, ["evil.Thing"])
+    assert read_estimator(path, ["evil.Thing", "evil.Other"]).predict(ROWS).shape == (60,)
 
 
 def test_a_skops_file_is_read_back(tmp_path: Path) -> None:
     skops = pytest.importorskip("skops.io")
     model = RandomForestClassifier(5, random_state=0).fit(ROWS, LABELS)
     skops.dump(model, tmp_path / "model.skops")
-    read = read_estimator(tmp_path / "model.skops", trusted=False)
+    read = read_estimator(tmp_path / "model.skops")
     assert np.array_equal(read.predict_proba(ROWS), model.predict_proba(ROWS))
 
 
@@ -142,4 +132,4 @@ def test_a_skops_file_without_skops_names_the_extra(tmp_path: Path, monkeypatch:
     (tmp_path / "model.skops").write_bytes(b"zip")
     monkeypatch.setitem(sys.modules, "skops", None)
     with pytest.raises(UsageError, match=r"pip install 'limbeck\[skops\]'"):
-        read_estimator(tmp_path / "model.skops", trusted=False)
+        read_estimator(tmp_path / "model.skops")

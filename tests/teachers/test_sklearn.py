@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +14,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from small_skops import stand_in
 from small_world import CLASSES, VALUES, WIDTH, World
 
 from limbeck.core import Domain, DomainView, Task, UsageError
@@ -40,13 +41,19 @@ def domain(raw: Any, task: Task = ILL, role: Any = "target") -> Domain:
     return Domain("clinic", role, torch.zeros(6, 1), None, task, splits, raw=raw)
 
 
+@pytest.fixture(autouse=True)
+def _skops(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch)
+
+
 def kept(folder: Path, model: Any) -> Path:
-    joblib.dump(model, folder / "model.joblib")
-    return folder / "model.joblib"
+    path = folder / "model.skops"
+    importlib.import_module("skops.io").dump(model, path)
+    return path
 
 
 def loaded(path: Path, task: Task = ILL, classes: list[str] | None = None) -> SklearnTeacher:
-    teacher = SklearnTeacher(path=path, classes=classes, trusted=True)
+    teacher = SklearnTeacher(path=path, classes=classes)
     teacher.build((1,), task, [])
     return teacher
 
@@ -116,10 +123,10 @@ def test_a_class_that_no_training_row_has_is_nearly_impossible() -> None:
 @pytest.mark.parametrize(
     ("settings", "fault"),
     [
-        ({"trusted": True}, "The 'trusted' of sklearn says nothing where there is no 'path'"),
+        ({"trusted": ["a.B"]}, "The 'trusted' of sklearn says nothing where there is no 'path'"),
         ({"classes": ["a"]}, "The 'classes' of sklearn says nothing where there is no 'path'"),
-        ({"path": Path("m.joblib"), "estimator": "ridge"}, "'estimator' of sklearn says nothing where a fitted"),
-        ({"path": Path("m.joblib"), "calibration": "sigmoid"}, "'calibration' of sklearn says nothing"),
+        ({"path": Path("m.skops"), "estimator": "ridge"}, "'estimator' of sklearn says nothing where a fitted"),
+        ({"path": Path("m.skops"), "calibration": "sigmoid"}, "'calibration' of sklearn says nothing"),
         ({"estimator": "forest"}, "There is no classifier or regressor 'forest'"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,7 +53,7 @@ def kinds_of(name: str) -> dict[str, type]:
     from sklearn.utils import all_estimators
 
     found = {kind: dict(all_estimators(suffix.lower())) for suffix, kind in SUFFIXES.items()}
-    classes = {kind: estimators[name] for kind, estimators in found.items() if name in estimators}
+    classes: dict[str, type] = {kind: estimators[name] for kind, estimators in found.items() if name in estimators}
     if not classes:
         known = [*NAMES, *(estimator for estimators in found.values() for estimator in estimators)]
         hint = did_you_mean(name, known) if any(char.isupper() for char in name) else did_you_mean(name, NAMES)
@@ -61,7 +61,7 @@ def kinds_of(name: str) -> dict[str, type]:
     return classes
 
 
-def _imported(path: str) -> type:
+def _imported(path: str) -> Any:
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -113,41 +113,33 @@ def calibrated(estimator: Any, method: str, rows: np.ndarray, labels: np.ndarray
     return CalibratedClassifierCV(FrozenEstimator(estimator), method=method, cv=2).fit(rows, labels)
 
 
-def read_estimator(path: Path, trusted: bool) -> Any:
-    """A fitted estimator from a .skops file, or from a pickle where it is trusted; `UsageError` otherwise."""
+def read_estimator(path: Path, trusted: Collection[str] = ()) -> Any:
+    """A fitted estimator from a .skops file; a pickle is never read.
+
+    trusted: names of types in the file that may be made beside those that skops knows for safe. `UsageError` names
+    the others, and what is no estimator.
+    """
     if not path.is_file():
         raise UsageError(f"There is no file of an estimator {path}.")
-    if path.suffix != ".skops" and not trusted:
+    if path.suffix != ".skops":
         raise UsageError(
-            f"{path} is a pickle, and a pickle can run any program when it is read. Where you made it yourself, set "
-            "'trusted' of sklearn to true; otherwise ask for the model as a .skops file."
+            f"{path} is no .skops file. Pickles (.joblib, .pkl) can run any program when they are read, so none is: "
+            "where you made it yourself, read it yourself, and write it by skops.io.dump(model, 'model.skops')."
         )
     try:
-        found = _skops(path, trusted) if path.suffix == ".skops" else _pickled(path)
-    except UsageError:
-        raise
-    except Exception as error:  # a damaged or foreign file may raise anything
-        raise UsageError(f"{path} cannot be read as an estimator: {type(error).__name__}: {error}") from error
-    if not callable(getattr(found, "predict", None)) or not callable(getattr(found, "get_params", None)):
-        raise UsageError(f"{path} holds {type(found).__name__}, which is no estimator of scikit-learn.")
-    return found
-
-
-def _pickled(path: Path) -> Any:
-    import joblib
-
-    return joblib.load(path)
-
-
-def _skops(path: Path, trusted: bool) -> Any:
-    try:
-        from skops import io
+        types_of, load = (_imported(f"skops.io:{name}") for name in ("get_untrusted_types", "load"))
     except ImportError as error:
         raise missing_extra("skops", "skops", f"Reading {path.name}") from error
-    strange = io.get_untrusted_types(file=path)
-    if strange and not trusted:
+    try:
+        strange = [name for name in types_of(file=path) if name not in trusted]
+        found = None if strange else load(path, trusted=list(trusted))
+    except Exception as error:  # a damaged or foreign file may raise anything
+        raise UsageError(f"{path} cannot be read as an estimator: {type(error).__name__}: {error}") from error
+    if strange:
         raise UsageError(
-            f"{path} holds types that skops does not know for safe: {', '.join(strange)}. Where you know them, set "
-            "'trusted' of sklearn to true."
+            f"{path} holds types that skops does not know for safe: {', '.join(strange)}. Name those that you trust "
+            "in 'trusted' of sklearn."
         )
-    return io.load(path, trusted=strange)
+    if not callable(getattr(found, "predict", None)):
+        raise UsageError(f"{path} holds {type(found).__name__}, which is no estimator of scikit-learn.")
+    return found

@@ -34,9 +34,10 @@ class SklearnTeacher(Teacher):
     the same answers, so that nothing is pickled. calibration: its probabilities are mapped to the shares that the
     source's selection split shows, by a "sigmoid" or "isotonic".
 
-    path: a fitted estimator or pipeline instead, .skops, or a pickle (.joblib, .pkl), which can run any program when
-    it is read and so needs trusted: true. It is asked about rows as they were read: columns by the names that it was
-    fitted on, gaps as NaN. classes: what its classes are called in the data, in its order, where the names differ.
+    path: a .skops file of a fitted estimator or pipeline instead. It is asked about rows as they were read: columns
+    by the names that it was fitted on, gaps as NaN. Pickles (.joblib, .pkl) can run any program when they are read,
+    and none is. trusted: types in the file, by name, that may be made beside those that skops knows for safe.
+    classes: what the estimator's classes are called in the data, in its order, where the names differ.
 
     >>> teacher = SklearnTeacher("extra_trees", {"n_estimators": 10})
     >>> teacher.build((4,), Task("classification", ("no", "yes")), [])
@@ -55,7 +56,7 @@ class SklearnTeacher(Teacher):
         calibration: Literal["none", "sigmoid", "isotonic"] = "none",
         path: Path | None = None,
         classes: Sequence[str] | None = None,
-        trusted: bool = False,
+        trusted: Sequence[str] = (),
     ):
         fitted_here = {"estimator": estimator, "settings": settings, "calibration": calibration != "none"}
         from_file = {"classes": classes, "trusted": trusted}
@@ -68,7 +69,7 @@ class SklearnTeacher(Teacher):
         self.calibration = calibration
         self.path = path
         self.classes = None if classes is None else [str(name) for name in classes]
-        self.trusted = trusted
+        self.trusted = list(trusted)
         self.model: Any = None
         self.learnt = ""
         if path is None:

@@ -39,6 +39,7 @@ EXTRAS = {
     "tensorboard": ["tensorboard"],
     "onnx": ["onnx", "onnxruntime", "onnxscript"],
     "executorch": ["executorch"],
+    "skops": ["skops"],
     "serve": ["fastapi", "uvicorn"],
     "search": ["optuna"],
     "docs": ["pdoc"],

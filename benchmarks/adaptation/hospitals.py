@@ -1,21 +1,25 @@
 """Heart disease, Cleveland to three other hospitals: a small student beside boosting, forests and CORAL, 20 halves.
 
-usage: LIMBECK_DATA=… python benchmarks/adaptation/hospitals.py [--halves 20]      it goes on where it was stopped
+usage: LIMBECK_DATA=… python benchmarks/adaptation/hospitals.py [--halves 20 | --within]      it goes on where it was
+stopped; --within: the same rows within Cleveland, by which they were chosen
 
 Each hospital is divided 20 times, by class: one half is adapted to without labels, the other is the test, whose labels
 are read once, for the scores. The hospitals lack most of what Cleveland knows (vessels, thallium scan, slope), so the
 student's source is `lacking`: Cleveland's rows with the gaps of the unlabelled half. A cholesterol of 0 stands for a
-missing value. The settings of the networks were chosen by their scores on Cleveland's own patients with those gaps,
-before any other hospital's label was read; they are the same for all hospitals and halves.
+missing value. Members, student and shift were chosen within Cleveland: its patients are divided by age, sex and six
+other columns, both ways, and the one part is the source, the other, with the gaps of each hospital, the target. They
+are the same for all hospitals and halves.
 
 Rows, per cent, mean ± standard deviation over halves:
 
 complete rows      the student on Cleveland as it is
 gaps of target     the student on `lacking`
-distilled          the student on `lacking`, taught the unlabelled half by the teacher
-teacher            a wider network on `lacking`
-forest distilled   the student as before, taught by the forest
-forest             extremely randomised trees on `lacking`
+trees              extremely randomised trees on `lacking`
+forest             a random forest on `lacking`
+line               a logistic regression on `lacking`
+teacher            these three as one
+distilled          the student on `lacking`, taught its rows and the unlabelled half by the teacher
+even shares        that student, its scores moved half the way to even classes on the unlabelled half (`share_shift`)
 
 Peers learn from all of Cleveland, with missing values as boosting takes them or their medians, once from the tables as
 they are and once with the zeros taken for missing (°). CORAL: each domain standardised, covariances aligned.
@@ -27,7 +31,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,42 +40,43 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import t as student_t
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
 
-from limbeck.core import Spec, generator
+from limbeck.core import generator
 from limbeck.core.files import read_json, write_json
-from limbeck.data import SplitSettings, prepare
-from limbeck.data.csv import Csv
-from limbeck.data.lacking import Lacking
-from limbeck.evaluation import classification_metrics
-from limbeck.knowledge import Store
 from limbeck.methods.coral_map import recoloured
-from limbeck.methods.distill import Distill
-from limbeck.networks import Observed
-from limbeck.networks.mlp import Mlp
-from limbeck.objectives.cross_entropy import CrossEntropy
-from limbeck.objectives.kl import Kl
 from limbeck.recipes import run_recipe
-from limbeck.training import Job, Training, predict, train
 
 RUNS = Path("runs/benchmarks/hospitals")
 TARGETS = ("hungary", "switzerland", "va_long_beach")
 METRICS = ("balanced_accuracy", "auc")
-OURS = ("complete rows", "gaps of target", "distilled", "teacher", "forest distilled", "forest")
+OURS = ("complete rows", "gaps of target", "trees", "forest", "line", "teacher", "distilled", "even shares")
 MISSING = {"chol": 0}
+COLUMNS = ("age", "sex", "cp", "trestbps", "chol", "thalach", "exang", "oldpeak")
 Scores = dict[str, list[float]]
+
+EVEN = {"class_weight": "balanced"}
+MEMBERS: dict[str, dict[str, Any]] = {
+    "trees": {"estimator": "extra_trees", "settings": {"n_estimators": 300, "min_samples_leaf": 15, **EVEN}},
+    "forest": {"estimator": "random_forest", "settings": {"n_estimators": 300, "min_samples_leaf": 5, **EVEN}},
+    "line": {"estimator": "logistic_regression", "settings": {"C": 0.1, **EVEN}},
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--halves", type=int, default=20)
-    halves = parser.parse_args().halves
+    parser.add_argument("--within", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.within:
+        within()
+        return
+    halves = chosen.halves
     found: list[list[Scores]] = []
     for half in range(halves):
         found.append([scores_of(target, half) for target in TARGETS])
@@ -87,7 +91,7 @@ def scores_of(target: str, half: int) -> Scores:
     path = RUNS / "scores" / f"{target}_{half}.json"
     if not path.exists():
         table = divided(target, half)
-        scores = students(table, half) | forest(table, half) | peers(table, half)
+        scores = students(folder() / "cleveland.csv", table, half) | peers(table, half)
         write_json(path, {name: scores[name] for name in (*OURS, *scores)})
     return read_json(path)
 
@@ -95,8 +99,11 @@ def scores_of(target: str, half: int) -> Scores:
 def divided(target: str, half: int) -> Path:
     """The hospital's table with a column that says which half a row is in."""
     path = RUNS / "tables" / f"{target}_{half}.csv"
-    frame = pd.read_csv(folder() / f"{target}.csv")
-    random, test = generator(half, "halves", target), np.zeros(len(frame), dtype=bool)
+    return halved(path, pd.read_csv(folder() / f"{target}.csv"), generator(half, "halves", target))
+
+
+def halved(path: Path, frame: pd.DataFrame, random: np.random.Generator) -> Path:
+    test = np.zeros(len(frame), dtype=bool)
     for ill in (False, True):
         rows = random.permutation(np.flatnonzero((frame["num"] > 0) == ill))
         test[rows[: len(rows) // 2]] = True
@@ -109,45 +116,18 @@ def folder() -> Path:
     return Path(os.environ["LIMBECK_DATA"]) / "heart_disease"
 
 
-def students(table: Path, half: int) -> Scores:
-    network = {"network": {"network": {"mlp": {"hidden": [64], "dropout": 0.5}}}}
-    objectives = ["cross_entropy", {"kl": {"temperature": 2.0}}]
-    plain = run(f"{table.stem}_plain", table, half, {"source": cleveland(), "rows": {"complete rows": "source_only"}})
-    rows = {"gaps of target": "source_only", "distilled": {"distill": {"objectives": objectives}}}
-    gaps = run(f"{table.stem}_gaps", table, half, {"source": lacking(table, half), "teacher": network, "rows": rows})
-    return plain | gaps
-
-
-def forest(table: Path, half: int) -> Scores:
-    """The student taught by trees, which are no network, so that their answers are handed over in a store."""
-    rows = Csv(folder() / "cleveland.csv", label="num > 0", missing=MISSING)
-    like = Csv(table, name=table.stem, where={"half": "unlabelled"}, drop=["num"], missing=MISSING)
-    data = Lacking(rows, like, copies=6, seed=half)
-    there = Csv(table, label="num > 0", test={"half": "test"}, missing=MISSING)
-    split = SplitSettings(half, 0.1, 0.1)
-    source, target, _, task = prepare(data.load(), there.load(), data.preprocessing(), split)
-    trees = ExtraTreesClassifier(300, min_samples_leaf=15, class_weight="balanced", random_state=half)
-    trees.fit(source.split_inputs("train").numpy(), source.open("train", "forest").numpy())
-    said = torch.from_numpy(np.log(trees.predict_proba(target.inputs.numpy()).clip(1e-6))).float()
-    torch.manual_seed(half)
-    network = Mlp(hidden=[16], dropout=0.3)
-    network.build(source.shape, task.outputs)
-    method, student = Distill([CrossEntropy(), Kl(2.0)]), Observed(network)
-    method.build(student, task, student.spec(source.shape), Spec(task.outputs))
-    views, store = {"source": source.view(), "target": target.view()}, {"target": Store(Path(), {"logits": said})}
-    with tempfile.TemporaryDirectory() as place:
-        settings = Training(**training(10), device="cpu")
-        train(Job("forest", Path(place), method, views, store, settings, half, last, "last", {}))
-    test = torch.from_numpy(target.splits["test"])
-    logits = {"forest distilled": predict(method.evaluated, target.split_inputs("test")), "forest": said[test]}
-    truth = target.open("test", "scores")
-    found = {name: classification_metrics(value, truth, task.classes) for name, value in logits.items()}
-    return {name: [metrics[metric] for metric in METRICS] for name, metrics in found.items()}
-
-
-def last(source_logits: Tensor, source_labels: Tensor, target_logits: Tensor) -> dict[str, float]:
-    """There is one evaluation, at the end, and so nothing to choose."""
-    return {"last": 0.0}
+def students(source: Path, table: Path, half: int) -> Scores:
+    alone = {"source": rows_of(source), "rows": {"complete rows": "source_only"}}
+    plain = run(f"{table.stem}_plain", table, half, alone)
+    teachers = {"teacher": {"ensemble": {"members": list(MEMBERS)}}}
+    teachers |= {name: {"sklearn": member} for name, member in MEMBERS.items()}
+    rows = {
+        "gaps of target": "source_only",
+        "distilled": {"distill": {"objectives": [{"kl": {"temperature": 2.0}, "on": "both"}]}},
+        "even shares": {"share_shift": {}, "start": "distilled"},
+    }
+    gaps = {"source": lacking(source, table, half), "teachers": teachers, "rows": rows}
+    return plain | run(f"{table.stem}_gaps", table, half, gaps)
 
 
 def training(epochs: int) -> dict[str, Any]:
@@ -155,15 +135,15 @@ def training(epochs: int) -> dict[str, Any]:
     return {**settings, "precision": "fp32", "layout": "contiguous", "compile": False}
 
 
-def cleveland() -> dict[str, Any]:
-    return {"csv": {"path": str(folder() / "cleveland.csv"), "label": "num > 0", "missing": MISSING}}
+def rows_of(source: Path) -> dict[str, Any]:
+    return {"csv": {"path": str(source), "label": "num > 0", "missing": MISSING}}
 
 
-def lacking(table: Path, seed: int) -> dict[str, Any]:
+def lacking(source: Path, table: Path, seed: int) -> dict[str, Any]:
     """The source with the gaps of the hospital's unlabelled half."""
     like = {"path": str(table), "name": table.stem, "where": {"half": "unlabelled"}, "drop": ["num"]}
     gaps = {"csv": {**like, "missing": MISSING}}
-    return {"lacking": {"rows": cleveland(), "like": gaps, "copies": 6, "seed": seed}}
+    return {"lacking": {"rows": rows_of(source), "like": gaps, "copies": 6, "seed": seed}}
 
 
 def run(name: str, table: Path, half: int, recipe: dict[str, Any]) -> Scores:
@@ -174,12 +154,12 @@ def run(name: str, table: Path, half: int, recipe: dict[str, Any]) -> Scores:
             "csv": {"path": str(table), "label": "num > 0", "test": {"half": "test"}, "missing": MISSING},
         },
         "student": {"mlp": {"hidden": [16], "dropout": 0.3}},
-        "training": training(10 if "teacher" in recipe else 60),  # as many steps, from a sixth of the rows
+        "training": training(10 if "teachers" in recipe else 60),  # as many steps, from a sixth of the rows
         "split": {"seed": half, "selection": 0.1, "test": 0.1},
         "seeds": [half],
     }
     stages = ["teacher", "knowledge", "student", "evaluation"]
-    (done,) = run_recipe({**common, **recipe}, runs=RUNS, stages=stages)
+    (done,) = run_recipe({**common, **recipe}, runs=RUNS, stages=stages, quiet=True)
     rows = read_json(done / "results.json")["rows"]
     return {row["name"]: [row["target"][metric]["mean"] for metric in METRICS] for row in rows}
 
@@ -227,6 +207,37 @@ def coral(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarra
 def scored(model: Any, rows: np.ndarray, truth: np.ndarray) -> list[float]:
     said = model.predict_proba(rows)[:, 1]
     return [balanced_accuracy_score(truth, said > 0.5), roc_auc_score(truth, said)]
+
+
+def within() -> None:
+    """The mean scores of our rows on parts of Cleveland that stand for other hospitals."""
+    found = []
+    for column in COLUMNS:
+        for high in (True, False):
+            for hospital in TARGETS:
+                name = f"{column}_{'up' if high else 'down'}_{hospital}"
+                path = RUNS / "within" / f"{name}.json"
+                if not path.exists():
+                    scores = students(*parted(name, column, high, hospital), 0)
+                    write_json(path, {row: scores[row] for row in OURS})
+                found.append(read_json(path))
+                print(name, flush=True)
+    print(f"\n| within Cleveland, {len(found)} parts | " + " | ".join(METRICS) + " |\n|---|---|---|")
+    for row in OURS:
+        print(f"| {row} | " + " | ".join(f"{100 * mean:.1f}" for mean in np.mean([s[row] for s in found], 0)) + " |")
+
+
+def parted(name: str, column: str, high: bool, hospital: str) -> tuple[Path, Path]:
+    """Cleveland's patients above (or not above) the mean of a column as the source, the others as the target."""
+    frame, other = (pd.read_csv(folder() / f"{origin}.csv") for origin in ("cleveland", hospital))
+    random, above = generator(0, "within", name), frame[column] > frame[column].mean()
+    source, target = frame[above == high], frame[above != high].reset_index(drop=True)
+    path = RUNS / "tables" / f"{name}_source.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source.to_csv(path, index=False)
+    gaps = other.replace({key: {value: np.nan} for key, value in MISSING.items()}).isna().assign(num=False)
+    drawn = gaps.to_numpy()[random.integers(len(gaps), size=len(target))]
+    return path, halved(RUNS / "tables" / f"{name}.csv", target.mask(drawn), random)
 
 
 def show(names: list[str], table: np.ndarray) -> None:

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 from limbeck.core import UsageError
 from limbeck.core.files import atomic_path, read_json, writing
 from limbeck.core.tables import pd
-from limbeck.recipes import Student, check_name, load_plans, load_student, read_domain, run_recipe
+from limbeck.recipes import (
+    ROOMS,
+    Student,
+    check_name,
+    load_plans,
+    load_student,
+    part_names,
+    read_domain,
+    run_recipe,
+)
 
 Samples = tuple[np.ndarray | Tensor | pd.DataFrame, np.ndarray | Tensor | pd.Series | Sequence[Any] | None]
 Source = Samples | str | Path | Mapping[str, Any]
@@ -68,8 +77,9 @@ def transfer(
     be None: then nothing can be proven, only chosen; a memory map of an .npy file stays in it); or a
     CSV or Parquet path with `label=`; or a data part as in a recipe, `{"usps": {"limit": 6000}}`.
     teacher: a network part by name or `{"cnn": {...}}`, an `nn.Module` or its class, trained on the
-    source first; or the path of safetensors that limbeck wrote, with `teacher_network=`. student: a
-    network likewise. rows: the lines of the comparison, as in a recipe, {"auto": "auto"} for one
+    source first; a part of teachers by name, `{"sklearn": {"estimator": "random_forest"}}`; or
+    the path of safetensors that limbeck wrote, with `teacher_network=`. student: a network likewise.
+    rows: the lines of the comparison, as in a recipe, {"auto": "auto"} for one
     whose method a contest chooses; by default the student alone, distilled, distilled and aligned,
     fine-tuned where `labelled` (k per class) is above 0, and the upper bound where the target's
     labels are known. settings: any other key of a recipe, such as `training={"epochs": 20}`.
@@ -98,7 +108,7 @@ def transfer(
         "name": name,
         "source": _data(source, "source", label, folder),
         "target": _data(target, "target", label, folder),
-        "teacher": {"network": _teacher(teacher, network)},
+        "teacher": _teacher(teacher, network),
         "student": student,
         "split": {"labelled": labelled, **settings.pop("split", {})},
         "seeds": seeds if isinstance(seeds, int) else [int(seed) for seed in seeds],
@@ -234,12 +244,16 @@ def _named(folder: Path, role: str, content: Iterable[bytes], ending: str) -> Pa
     return folder / "data" / f"{role}-{digest.hexdigest()}{ending}"
 
 
-def _teacher(teacher: Network | Path, network: Network | None) -> dict[str, Any]:
+def _teacher(teacher: Network | Path, network: Network | None) -> Any:
     if isinstance(teacher, Path) or (isinstance(teacher, str) and teacher.endswith(".safetensors")):
         if network is None:
             raise UsageError("A teacher loaded from a file needs its architecture: teacher_network={'cnn': {...}}.")
-        return {"network": network, "weights": str(teacher)}
-    return {"network": teacher}
+        return {"network": {"network": network, "weights": str(teacher)}}
+    (room,) = (room for room in ROOMS if room.package == "teachers")
+    named = teacher if isinstance(teacher, Mapping) else [teacher]
+    if all(name in part_names(room) for name in named):
+        return teacher
+    return {"network": {"network": teacher}}
 
 
 def _rows(recipe: Mapping[str, Any], labelled: int) -> dict[str, Any]:

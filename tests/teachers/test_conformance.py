@@ -7,7 +7,7 @@ import torch
 from house_tree import parts
 from small_world import CLASSES, VALUES, instances, named
 
-from limbeck.core import FEATURES, Domain, Task, UsageError
+from limbeck.core import FEATURES, Domain, DomainView, Task, UsageError
 from limbeck.teachers import Teacher
 
 KINDS = [cls for part in parts() if part.room.base is Teacher for cls in [part.cls]]
@@ -17,14 +17,41 @@ SHAPE = (1, 8, 8)
 
 
 def built(kind: type, number: int, task: Task = CLASSES) -> Teacher:
+    """A teacher that can be asked: one that learns has seen some samples."""
     torch.manual_seed(0)
     teacher = instances(kind)[number]
     teacher.build(SHAPE, task, [])
+    if teacher.learns():
+        teacher.fit(source(task), 0)
     return teacher
 
 
-@EACH
-@pytest.mark.parametrize("task", [CLASSES, VALUES], ids=lambda task: task.kind)
+def source(task: Task) -> DomainView:
+    rows = torch.arange(24)
+    labels = rows % 3 if task.is_classification else rows / 24
+    splits = {"train": rows[:12], "selection": rows[12:18], "test": rows[18:]}
+    inputs = torch.randn(24, *SHAPE, generator=torch.Generator().manual_seed(1))
+    return DomainView("near", inputs, splits, {split: labels[part] for split, part in splits.items()})
+
+
+def suits(cls: type, number: int, task: Task) -> bool:
+    try:
+        instances(cls)[number].build(SHAPE, task, [])
+    except UsageError:
+        return False
+    return True
+
+
+SUITED = [(*place, task) for task in (CLASSES, VALUES) for place in COUNTS if suits(*place, task)]
+
+
+def test_every_teacher_suits_classes() -> None:
+    assert [place for *place, task in SUITED if task is CLASSES] == [list(place) for place in COUNTS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "task"), SUITED, ids=[f"{cls.__name__}-{number}-{task.kind}" for cls, number, task in SUITED]
+)
 def test_it_says_what_it_provides(kind: type, number: int, task: Task) -> None:
     teacher, inputs = built(kind, number, task), torch.randn(5, *SHAPE)
     said, spec = teacher.label(inputs), teacher.spec()

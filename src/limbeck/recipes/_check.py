@@ -44,6 +44,7 @@ def check_plan(plan: Plan, faults: Faults) -> None:
     for name, teacher in teachers.items():
         _check_members(plan, name, teacher, teachers, faults)
         _check_training(plan.teachers[name], faults)
+        _check_learning(name, teacher, faults)
         if teacher is not None and teacher.method is not None:
             _check_own_method(f"teachers.{name}", teacher.method, faults)
             _check_labelled(f"teachers.{name}", teacher.method, split, faults)
@@ -94,6 +95,14 @@ def _check_members(
             faults.add(f"teachers.{name}", f"There is no teacher {member!r}. {did_you_mean(member, teachers)}")
         elif other is not None and other.teacher.consults():
             faults.add(f"teachers.{name}", f"The teacher {member!r} consults others itself: name those.")
+
+
+def _check_learning(name: str, teacher: TeacherPlan | None, faults: Faults) -> None:
+    """What is said of a training by steps has no meaning for a teacher that learns by itself."""
+    if teacher is not None and teacher.teacher.learns():
+        said = {key: getattr(teacher, key) for key in ("method", "training", "validator", "augmentation")}
+        for key in (key for key, value in said.items() if value):
+            faults.add(f"teachers.{name}", f"It learns by itself, not by steps of a network: leave out {key!r}.")
 
 
 def _check_own_method(path: str, method: Method, faults: Faults) -> None:

@@ -20,6 +20,7 @@ from limbeck.recipes._networks import Frame
 from limbeck.recipes._plan import Plan
 from limbeck.recipes._weighting import weigh
 from limbeck.recipes._yaml import read_yaml, write_yaml
+from limbeck.teachers import Teacher
 
 __all__ = ["Context", "check_same_data", "open_context", "remember"]
 
@@ -29,7 +30,8 @@ class Context:
     """One run at work.
 
     prints: what changes with the data. readers: knowledge by teacher, seed, domain, views and the
-    top answers of a black box. students: the folder in the run's for the rows that are trained.
+    top answers of a black box. fitted: teachers that learnt by themselves, by name and seed.
+    students: the folder in the run's for the rows that are trained.
     """
 
     plan: Plan
@@ -41,6 +43,7 @@ class Context:
     task: Task
     prints: dict[str, str]
     readers: dict[tuple[str, int, str, str, int | None], Reader] = field(default_factory=dict)
+    fitted: dict[tuple[str, int], Teacher] = field(default_factory=dict)
     students: str = "students"
 
     @property

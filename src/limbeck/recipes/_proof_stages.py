@@ -193,8 +193,14 @@ def _teacher_record(context: Context, name: str) -> RowRecord:
         bytes=size,
         milliseconds_per_sample=speed,
         seeds=[_teacher_seed(context, name, seed) for seed in plan.seeds],
-        reads=None if teacher.trainable() is None else Reads(list(method.reads()), _selected_on(method)),
+        reads=_teacher_reads(teacher, method),
     )
+
+
+def _teacher_reads(teacher: Teacher, method: Method) -> Reads | None:
+    if teacher.learns():
+        return Reads(["source"], [])
+    return None if teacher.trainable() is None else Reads(list(method.reads()), _selected_on(method))
 
 
 def _teacher_seed(context: Context, name: str, seed: int) -> SeedRecord:

@@ -32,7 +32,7 @@ from limbeck.recipes._networks import (
 )
 from limbeck.recipes._nodes import ObjectNode
 from limbeck.recipes._rooms import parts_of
-from limbeck.recipes._teachers import teacher_folder, teacher_is_ready
+from limbeck.recipes._teachers import fit_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._views import views_of
 from limbeck.trackers import ALWAYS, Tracker
 from limbeck.training import Hopeless, Job, Seen, never, observe, train
@@ -96,7 +96,10 @@ class Trained:
 def train_teacher(context: Context, name: str, seed: int, tick: Callable[[float], None]) -> dict[str, Any]:
     """Train a teacher; its `done.json`."""
     plan = context.plan
-    network = built_teacher(plan, name, seed, context.frame).trainable()
+    teacher = built_teacher(plan, name, seed, context.frame)
+    if teacher.learns():
+        return fit_teacher(context, name, seed)
+    network = teacher.trainable()
     assert network is not None
     made: TeacherPlan = plan.teachers[name].make()
     method = teaching_method(made, network, context.frame)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from limbeck.core import Domain, Knowledge, Spec, Task
+from limbeck.core import Domain, DomainView, Knowledge, Spec, Task
 
 __all__ = ["Teacher"]
 
@@ -15,7 +15,8 @@ class Teacher(ABC):
     """The base of the room: a batch in, knowledge out, never with gradients.
 
     provides: of "logits" and "features". The life of a teacher: made with its settings, then
-    `build` for a task, then trained where `trainable` gives a network, then asked by `label`.
+    `build` for a task, then trained where `trainable` gives a network, or shown the source by `fit`
+    where it `learns`, then asked by `label`.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"logits"})
@@ -42,6 +43,14 @@ class Teacher(ABC):
     def trainable(self) -> nn.Module | None:
         """The network that is to be trained on the source first; None where the teacher is ready as it is."""
         return None
+
+    def learns(self) -> bool:
+        """Whether `fit` shows it the source before it is asked: it learns, and not by steps of a network."""
+        return False
+
+    def fit(self, source: DomainView, seed: int) -> None:
+        """Learn from the source's training rows, where it `learns`: the same from the same, in any process."""
+        assert not self.learns(), "a teacher that learns says how"
 
     def body(self) -> nn.Module | None:
         """Its network, where a student can start as a copy of it."""

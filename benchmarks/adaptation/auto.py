@@ -79,7 +79,7 @@ def _reviews() -> tuple[Any, Any]:
 
 
 def _digits() -> tuple[Any, Any]:
-    return {"usps": {"limit": 1200}}, {"mnist": {"limit": 1200, "size": 16}}
+    return {"usps": {"limit": 800}}, {"mnist": {"limit": 800, "size": 16}}
 
 
 TASKS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
@@ -117,7 +117,7 @@ def _contest(name: str) -> tuple[Found, dict[str, float]]:
         "teacher": {"network": {"network": student}},
         "student": student,
         "auto": {"budget": 30},
-        "training": {"epochs": 15, "batch_size": 32, "precision": "fp32", "layout": "contiguous", "compile": False},
+        "training": {"epochs": 10, "batch_size": 32, "precision": "fp32", "layout": "contiguous", "compile": False},
         "gap": {"settings": {"permutations": 199}},
         "seeds": 1,
     }

@@ -37,6 +37,7 @@ from limbeck.recipes._networks import parameter_bytes
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._teachers import answers_of, ready_teacher, teacher_folder, teacher_is_ready
 from limbeck.recipes._training_stages import EMBEDDED, milliseconds_per_sample, student_folder, validator_of
+from limbeck.teachers import Teacher
 
 __all__ = ["evaluation_stage", "report_stage", "student_record", "study_of"]
 

@@ -99,7 +99,7 @@ def pruning(folder: Path, images: int = 2048) -> Recipe:
         folder.mkdir(parents=True, exist_ok=True)
         Work.make(images).recipe(folder, epochs=1)
     data = [{"arrays": {"path": str(name.resolve()), "scale": "none"}} for name in names[:2]]
-    still = {"epochs": 1, "learning_rate": 1e-8}  # the row is the teacher, as it is
+    still = {"epochs": 1, "learning_rate": 1e-8}  # the row is the teacher, with BatchNorm's statistics taken anew
     tuned = {"epochs": 8, "learning_rate": 1e-3, "schedule": "cosine"}
     return {
         "source": data[0],

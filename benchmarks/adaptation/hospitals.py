@@ -243,7 +243,7 @@ def parted(name: str, column: str, high: bool, hospital: str) -> tuple[Path, Pat
 def show(names: list[str], table: np.ndarray) -> None:
     """The tables of both metrics; table: [halves, targets, rows, metrics]."""
     for place, metric in enumerate(METRICS):
-        print(f"\n| {metric.replace('_', ' ')} | " + " | ".join(TARGETS) + " | mean | best peer to it |")
+        print(f"\n| {metric.replace('_', ' ')} | " + " | ".join(TARGETS) + " | mean | to the best peer |")
         print("|---|" + "---|" * (len(TARGETS) + 2))
         values = np.concatenate([table[..., place], table[..., place].mean(1, keepdims=True)], axis=1)
         means = values.mean(0)  # [targets and mean, rows]

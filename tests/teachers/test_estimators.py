@@ -124,12 +124,15 @@ def test_a_skops_file_is_read_back(tmp_path: Path) -> None:
     skops = pytest.importorskip("skops.io")
     model = RandomForestClassifier(5, random_state=0).fit(ROWS, LABELS)
     skops.dump(model, tmp_path / "model.skops")
-    read = read_estimator(tmp_path / "model.skops")
+    with pytest.raises(UsageError, match=r"does not know for safe: sklearn\.tree\._tree\.Tree"):
+        read_estimator(tmp_path / "model.skops")
+    read = read_estimator(tmp_path / "model.skops", ["sklearn.tree._tree.Tree"])
     assert np.array_equal(read.predict_proba(ROWS), model.predict_proba(ROWS))
 
 
 def test_a_skops_file_without_skops_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.skops").write_bytes(b"zip")
-    monkeypatch.setitem(sys.modules, "skops", None)
+    for module in ("skops", "skops.io"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UsageError, match=r"pip install 'limbeck\[skops\]'"):
         read_estimator(tmp_path / "model.skops")

@@ -135,8 +135,8 @@ def _truth(recipe: Mapping[str, Any], folder: Path, choice: Found) -> dict[str, 
     truth = {}
     for candidate in (each["name"] for each in choice["candidates"]):
         kept = np.load(folder / "contest" / candidate / "0" / "predictions.npz")
-        scores = sample_scores(torch.from_numpy(kept["target_logits"]), labels, domain.task)
-        truth[candidate] = 100 * float(statistic_for(metric, labels)(np.ones((1, len(labels))), scores)[0])
+        scores = sample_scores(torch.from_numpy(kept["target_logits"])[None], labels, domain.task)
+        truth[candidate] = 100 * float(statistic_for(metric, labels)(np.ones((1, len(labels))), scores)[0, 0])
     return truth
 
 

@@ -38,7 +38,7 @@ SCORED = 2000
 """At most so many samples of each selection split are scored."""
 
 READ = (*BETWEEN_METHODS, "calibrated_information", DEFAULT_VALIDATOR, ON_SOURCE)
-"""The validators that candidates are scored by."""
+"""The validators that candidates are scored by: some choose, the others stand beside them in the record."""
 
 
 def contest_stage(context: Context) -> None:

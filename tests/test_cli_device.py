@@ -70,7 +70,7 @@ def test_search_then_run(limb: Limbeck, world: Path) -> None:
     searched = ("search", str(path), "--runs", runs, "--trials", "4", "--set", "search.choose=best")
     code, out, err = limb(*searched)
     assert code == 0, err
-    assert "students for alone, by information maximisation" in out and "the recipe's own" in out
+    assert "students for alone, by information and clusters" in out and "the recipe's own" in out
     assert out.splitlines()[-1] == f"report: {world}/runs/searched/report.html"
     said = [line for line in err.splitlines() if line.startswith("trial ")]
     assert len(said) == 4 and all(" bytes; score " in line for line in said)

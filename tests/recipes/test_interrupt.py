@@ -63,7 +63,7 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     frame.assign(dose=frame["dose"] + 3).to_csv(recipe["target"]["csv"]["path"], index=False)
     del recipe["rows"]
     recipe["gap"]["settings"]["permutations"] = 99
-    recipe["training"] |= {"epochs": 60, "checkpoint_seconds": 0.02, "patience": None, "compile": False}
+    recipe["training"] |= {"epochs": 40, "checkpoint_seconds": 0.02, "patience": None, "compile": False}
     recipe["auto"] = {"budget": 600}  # on a machine of any speed all epochs fit
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
@@ -74,8 +74,9 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     before = {done.parent.parent.name: done.stat().st_mtime_ns for done in contest.glob("*/0/done.json")}
     assert "one_epoch" in before
 
-    folder, whole = run(path), run(path, name="whole")
+    stages = ["teacher", "gap", "contest"]
+    folder, whole = run(path, stages=stages), run(path, name="whole", stages=stages)
     assert all((contest / name / "0" / "done.json").stat().st_mtime_ns == when for name, when in before.items())
-    mine, theirs = (read_json(place / "results.json")["choice"] for place in (folder, whole))
-    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 60
+    mine, theirs = (yaml.safe_load((place / "recipe.yaml").read_text())["choices"]["auto"] for place in (folder, whole))
+    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 40
     assert mine["winner"] == theirs["winner"] and not mine["left_out"]

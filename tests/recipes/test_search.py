@@ -16,7 +16,7 @@ from stopped_command import stopped
 
 from limbeck.core import UsageError, files
 from limbeck.core.files import read_json
-from limbeck.evaluation import check_results
+from limbeck.evaluation import DEFAULT_VALIDATOR, check_results
 from limbeck.recipes import load_plans, run_recipe, search_recipe
 from limbeck.recipes._search_candidates import Candidates
 from limbeck.recipes._search_trials import Trials
@@ -62,7 +62,7 @@ def test_a_search_finds_compares_and_can_be_gone_on_with(recipe: Recipe, search:
         "rows.distilled.distill.objectives.1.kl.temperature": 4.0,
     }
     assert len({str(trial["values"]) for trial in trials}) == 6
-    assert content["validator"] == "information_maximisation" and content["costs"] == ["bytes"]
+    assert content["validator"] == DEFAULT_VALIDATOR and content["costs"] == ["bytes"]
     check_results(content["comparison"])
     own, other = content["comparison"]["rows"]
     assert (own["name"], other["name"], len(own["seeds"])) == ("own", "found", 2)
@@ -124,6 +124,7 @@ def test_killed_at_any_write_it_finds_the_same(recipe: Recipe, search: Search, m
     assert texts[0].split("\nsource:")[1].replace("again", "whole") == texts[1].split("\nsource:")[1]
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_goes_on(recipe: Recipe, search: Search, tmp_path: Path) -> None:
     recipe["training"] |= {"epochs": 100}
     recipe["search"]["prune"] = False

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.core import generator, resampled, stream_seed
+from limbeck.core import SeedStream, generator, resampled, stream_seed
 
 NAMES = st.lists(st.one_of(st.text(max_size=5), st.integers()), max_size=4)
 
@@ -19,6 +19,11 @@ def test_a_stream_is_its_seed_and_its_names(seed: int, names: list, other: list)
     assert found != stream_seed(seed + 1, *names)
     if [(type(a), a) for a in names] != [(type(b), b) for b in other] and "\x1f" not in f"{names}{other}":
         assert found != stream_seed(seed, *other)
+
+
+@given(seed=st.integers(0, 10), names=NAMES, number=st.integers())
+def test_a_counted_stream_has_the_seeds_of_its_numbers(seed: int, names: list, number: int) -> None:
+    assert SeedStream(seed, *names).seed(number) == stream_seed(seed, *names, number)
 
 
 def test_a_number_and_its_text_are_different_names() -> None:

@@ -13,7 +13,7 @@ from limbeck.core.errors import (
     missing_extra,
 )
 from limbeck.core.inline import Inline
-from limbeck.core.seeds import generator, resampled, stream_seed
+from limbeck.core.seeds import SeedStream, generator, resampled, stream_seed
 from limbeck.core.task import Spec, Task
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Outputs",
     "RunError",
     "SealedLabelsError",
+    "SeedStream",
     "Spec",
     "Task",
     "UsageError",

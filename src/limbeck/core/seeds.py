@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["generator", "resampled", "stream_seed"]
+__all__ = ["SeedStream", "generator", "resampled", "stream_seed"]
 
 
 def stream_seed(seed: int, *names: str | int) -> int:
@@ -17,9 +17,28 @@ def stream_seed(seed: int, *names: str | int) -> int:
     >>> stream_seed(0, "order", 3) == stream_seed(0, "order", 4)
     False
     """
-    text = "\x1f".join(f"{type(name).__name__}:{name}" for name in (seed, *names))
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(_text(seed, *names).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def _text(*names: str | int) -> str:
+    return "\x1f".join(f"{type(name).__name__}:{name}" for name in names)
+
+
+class SeedStream:
+    """The seeds of a stream that is counted: `stream_seed(seed, *names, number)`, in less time for each.
+
+    >>> SeedStream(0, "step").seed(7) == stream_seed(0, "step", 7)
+    True
+    """
+
+    def __init__(self, seed: int, *names: str | int):
+        self._begun = hashlib.blake2b(_text(seed, *names).encode(), digest_size=8)
+
+    def seed(self, number: int) -> int:
+        hashed = self._begun.copy()
+        hashed.update(b"\x1fint:%d" % number)
+        return int.from_bytes(hashed.digest(), "little") >> 1
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:

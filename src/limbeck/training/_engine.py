@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from limbeck.core import Batch, Knowledge, stream_seed
+from limbeck.core import Batch, Knowledge, SeedStream
 from limbeck.methods import Method, Update
 from limbeck.training._fabric import make_fabric
 from limbeck.training._optimisers import make_optimiser, set_rate
@@ -41,13 +42,16 @@ class Engine:
     def __init__(self, method: Method, settings: Training, seed: int):
         fabric = make_fabric(settings)
         self.method, self.settings, self.seed = method, settings, seed
-        self.device, self.autocast = fabric.device, fabric.autocast
+        self.device = fabric.device
+        self.autocast = fabric.autocast if settings.precision == "bf16" else nullcontext  # Fabric's takes a while
+        self.on_cpu = self.device.type == "cpu"
         method.to(self.device)
         if settings.layout == "channels_last":
             method.to(memory_format=torch.channels_last)
         if settings.compile is True:
             method.student.compile()
         groups = method.parameter_groups()
+        self.seeds = SeedStream(seed, "step")
         self.moved = {name: [p for entry in entries for p in entry["params"]] for name, entries in groups.items()}
         self.optimisers = {name: make_optimiser(entries, settings) for name, entries in groups.items()}
 
@@ -56,7 +60,7 @@ class Engine:
 
         A method that yields several updates computes each after the optimiser step before it.
         """
-        self._seed(stream_seed(self.seed, "step", number))
+        self._seed(self.seeds.seed(number))
         self.method.at(share)
         parts = step.split(self._parts(step)) if self.settings.accumulate > 1 else [step]
         runs = [self._run(part) for part in parts]
@@ -76,7 +80,7 @@ class Engine:
 
     def place(self, step: Step) -> Step:
         """A step on the device, images in the layout of the network."""
-        if self.device.type == "cpu" and self.settings.layout != "channels_last":
+        if self.on_cpu and self.settings.layout != "channels_last":
             return step
         return Step(
             {name: self._placed(batch) for name, batch in step.batches.items()},
@@ -124,7 +128,8 @@ class Engine:
         first, *rest = losses.values()
         loss = sum(rest, start=first)
         loss.backward()
-        return {"loss": loss.detach(), **{f"loss/{name}": value.detach() for name, value in losses.items()}}
+        shown = {f"loss/{name}": value.detach() for name, value in losses.items()}
+        return {"loss": loss.detach() if rest else next(iter(shown.values())), **shown}
 
     def _clip(self, group: str, norm: float) -> None:
         # Looking whether the norm is finite would wait for the device; the loss is looked at after the epoch.
@@ -133,7 +138,7 @@ class Engine:
     def _seed(self, seed: int) -> None:
         """The generators that a step draws from; `torch.manual_seed` walks through all backends, which takes longer."""
         torch.default_generator.manual_seed(seed)
-        if self.device.type != "cpu":
+        if not self.on_cpu:
             torch.get_device_module(self.device.type).manual_seed(seed)
 
 

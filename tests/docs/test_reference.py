@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.extra("docs")
 def test_the_reference_has_a_page_for_every_public_module(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "docs" / "make_reference.py"), str(tmp_path)]

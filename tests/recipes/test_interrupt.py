@@ -17,11 +17,15 @@ from limbeck.core.files import read_json
 Recipe = dict[str, Any]
 
 
+SELDOM = ["training.checkpoint_seconds=60"]
+"""Of a run that nothing stops."""
+
+
 def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     recipe: Recipe, run: Callable[..., Path], tmp_path: Path
 ) -> None:
     recipe["rows"] = {"alone": "source_only", "upper_bound": "target_only"}
-    recipe["training"] |= {"epochs": 100, "checkpoint_seconds": 0.02, "patience": None}
+    recipe["training"] |= {"epochs": 100, "evaluate_every": 5, "checkpoint_seconds": 0.02}
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
     folder = runs / "small"
@@ -37,7 +41,7 @@ def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     assert [path.name for path in folder.rglob(".*")] == [".lock"]  # no half-written file
 
     run(path)
-    whole = run(path, name="whole")
+    whole = run(path, name="whole", overrides=SELDOM)
     weights = sorted(whole.rglob("weights.safetensors"))
     assert len(weights) == 3
     for one in weights:
@@ -63,7 +67,7 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     frame.assign(dose=frame["dose"] + 3).to_csv(recipe["target"]["csv"]["path"], index=False)
     del recipe["rows"]
     recipe["gap"]["settings"]["permutations"] = 99
-    recipe["training"] |= {"epochs": 40, "checkpoint_seconds": 0.02, "patience": None, "compile": False}
+    recipe["training"] |= {"epochs": 20, "evaluate_every": 10, "checkpoint_seconds": 0.02, "compile": False}
     recipe["auto"] = {"budget": 600}  # on a machine of any speed all epochs fit
     path, runs = tmp_path / "small.yaml", tmp_path / "runs"
     path.write_text(yaml.safe_dump(recipe))
@@ -75,8 +79,8 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     assert "one_epoch" in before
 
     stages = ["teacher", "gap", "contest"]
-    folder, whole = run(path, stages=stages), run(path, name="whole", stages=stages)
+    folder, whole = run(path, stages=stages), run(path, name="whole", stages=stages, overrides=SELDOM)
     assert all((contest / name / "0" / "done.json").stat().st_mtime_ns == when for name, when in before.items())
     mine, theirs = (yaml.safe_load((place / "recipe.yaml").read_text())["choices"]["auto"] for place in (folder, whole))
-    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 40
+    assert mine["candidates"] == theirs["candidates"] and mine["epochs"] == 20
     assert mine["winner"] == theirs["winner"] and not mine["left_out"]

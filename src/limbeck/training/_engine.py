@@ -41,7 +41,7 @@ class Engine:
 
     def __init__(self, method: Method, settings: Training, seed: int):
         fabric = make_fabric(settings)
-        self.method, self.settings, self.seed = method, settings, seed
+        self.method, self.settings = method, settings
         self.device = fabric.device
         self.autocast = fabric.autocast if settings.precision == "bf16" else nullcontext  # Fabric's takes a while
         self.on_cpu = self.device.type == "cpu"

@@ -76,11 +76,9 @@ class Terms(nn.Module):
         super().__init__()
         wrapped = [term if isinstance(term, Term) else Term(term) for term in terms]
         self.items = nn.ModuleList(wrapped)
+        self.terms = wrapped
         self.names = _distinct([term.name for term in wrapped])
-
-    @property
-    def terms(self) -> list[Term]:
-        return [term for term in self.items if isinstance(term, Term)]
+        self.balanced = any(term.weight == "auto" for term in wrapped)
 
     def build(self, student: Spec, knowledge: Spec) -> None:
         """Let each objective make what depends on sizes."""
@@ -104,15 +102,14 @@ class Terms(nn.Module):
         "target" where there is any.
         """
         losses: dict[str, Tensor] = {}
-        automatic = any(term.weight == "auto" for term in self.terms)
         reference: Tensor | None = None
         for name, term in zip(self.names, self.terms, strict=True):
             loss = term.objective(*_narrow(term, outputs, knowledge, batches))
-            size = term.track(loss) if automatic else None
+            size = term.track(loss) if self.balanced else None
             reference = size if reference is None else reference
             if term.weight == "auto" and size is not None and reference is not None:
                 loss = loss * (reference / size.clamp_min(1e-8))
-            losses[name] = loss * term.factor
+            losses[name] = loss if term.factor == 1.0 else loss * term.factor
         return losses
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,16 @@ class Context:
 
     def known(self, key: str) -> Any:
         """A choice that stands in the run's recipe; None where it is not made yet."""
-        return (self._resolved().get("choices") or {}).get(key)
+        return (self._resolved.get("choices") or {}).get(key)
 
     def keep(self, key: str, choice: Any) -> None:
         """Write a choice into the run's recipe."""
-        resolved = self._resolved()
-        choices = {**(resolved.get("choices") or {}), key: choice}
-        write_text(self.folder / "recipe.yaml", write_yaml({**resolved, "choices": choices}))
+        self._resolved["choices"] = {**(self._resolved.get("choices") or {}), key: choice}
+        write_text(self.folder / "recipe.yaml", write_yaml(self._resolved))
 
+    @cached_property
     def _resolved(self) -> dict[str, Any]:
+        """The recipe in the folder, which is this context's alone: it is read once."""
         path = self.folder / "recipe.yaml"
         return dict(read_yaml(path.read_text(encoding="utf-8"), str(path)))
 

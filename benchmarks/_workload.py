@@ -55,6 +55,7 @@ class Work:
     test: Tensor
     teacher: nn.Module
     student: str = "cnn"
+    folder: Path = Path()
 
     @classmethod
     def make(cls, trained: int = 2048) -> Work:
@@ -65,22 +66,24 @@ class Work:
         train, test = (torch.from_numpy(target.splits[name]) for name in ("train", "test"))
         return cls(images, labels, train, test, trained_teacher())
 
-    def save(self, path: Path) -> None:
+    def save(self, folder: Path) -> None:
+        """As tensors for a bare loop; and as limbeck is given them, images and the teacher's weights in files."""
         tensors = {name: getattr(self, name) for name in ("images", "labels", "train", "test")}
-        torch.save({**tensors, "teacher": self.teacher.state_dict()}, path)
-
-    @classmethod
-    def load(cls, path: Path, student: str) -> Work:
-        found = torch.load(path, weights_only=True)
-        teacher = network_of(TEACHER)
-        teacher.load_state_dict(found.pop("teacher"))
-        return cls(**found, teacher=teacher.eval(), student=student)
-
-    def recipe(self, folder: Path, **training: object) -> dict[str, Any]:
-        """What limbeck is given: the images as files, the teacher's weights, one row with the soft labels alone."""
+        torch.save({**tensors, "teacher": self.teacher.state_dict()}, folder / "work.pt")
         for name, rows in (("source", slice(600)), ("target", slice(None))):
             np.savez(folder / f"{name}.npz", inputs=self.images[rows].numpy(), labels=self.labels[rows].numpy())
         save_weights(folder / "teacher.safetensors", self.teacher.state_dict(), {})
+
+    @classmethod
+    def load(cls, folder: Path, student: str) -> Work:
+        found = torch.load(folder / "work.pt", weights_only=True)
+        teacher = network_of(TEACHER)
+        teacher.load_state_dict(found.pop("teacher"))
+        return cls(**found, teacher=teacher.eval(), student=student, folder=folder)
+
+    def recipe(self, **training: object) -> dict[str, Any]:
+        """What limbeck is given of a saved work: one row with the soft labels alone."""
+        folder = self.folder
         return {
             "name": "distillation",
             "source": {"arrays": {"path": str(folder / "source.npz"), "scale": "none"}},

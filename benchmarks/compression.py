@@ -97,7 +97,7 @@ def pruning(folder: Path, images: int = 2048) -> Recipe:
     names = [folder / name for name in ("source.npz", "target.npz", "teacher.safetensors")]
     if not all(name.exists() for name in names):
         folder.mkdir(parents=True, exist_ok=True)
-        Work.make(images).recipe(folder, epochs=1)
+        Work.make(images).save(folder)
     data = [{"arrays": {"path": str(name.resolve()), "scale": "none"}} for name in names[:2]]
     still = {"epochs": 1, "learning_rate": 1e-8}  # the row is the teacher, with BatchNorm's statistics taken anew
     tuned = {"epochs": 8, "learning_rate": 1e-3, "schedule": "cosine"}

@@ -71,31 +71,30 @@ def main() -> None:
         names.append(PEER)
     print(machine(chosen.device))
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "work.pt"
-        Work.make().save(file)
+        Work.make().save(Path(folder))
         if not chosen.only_long:
             print(f"\n{chosen.epochs} epochs, {chosen.repeats} repeats\n", flush=True)
             found: Found = {name: [] for name in names}
             for seed in range(chosen.repeats):
                 for name in names:
-                    found[name] += in_turns(file, [name], chosen, seed)
+                    found[name] += in_turns(Path(folder), [name], chosen, seed)
             show(found)
         if chosen.long:
             print(f"\n{chosen.long} epochs, once\n", flush=True)
             chosen.epochs = chosen.long
             both = [FLOOR, OURS]
-            show({name: [done] for name, done in zip(both, in_turns(file, both, chosen, 0), strict=True)})
+            show({name: [done] for name, done in zip(both, in_turns(Path(folder), both, chosen, 0), strict=True)})
 
 
-def in_turns(file: Path, names: list[str], chosen: argparse.Namespace, seed: int) -> list[tuple[float, float]]:
+def in_turns(folder: Path, names: list[str], chosen: argparse.Namespace, seed: int) -> list[tuple[float, float]]:
     """What each contestant found, in a process of its own: what one leaves in the allocator would change the next."""
     options = ["--seed", seed, "--epochs", chosen.epochs, "--device", chosen.device, "--student", chosen.student]
     at_work = []
     for name in names:
-        held = file.with_name(f"held-{len(at_work)}")
+        held = folder / f"held-{len(at_work)}"
         held.write_text("0")
-        command = [sys.executable, __file__, "--one", file, name, *options, "--held", held]
-        with file.with_name(f"said-{len(at_work)}").open("w") as said:
+        command = [sys.executable, __file__, "--one", folder, name, *options, "--held", held]
+        with (folder / f"said-{len(at_work)}").open("w") as said:
             process = subprocess.Popen([str(word) for word in command], stdout=said, start_new_session=True)
         at_work.append((process, held, Path(said.name)))
         if len(names) > 1:
@@ -151,7 +150,7 @@ def one(work: Work, name: str, chosen: argparse.Namespace) -> tuple[float, float
 def limbeck(work: Work, epochs: int, seed: int, device: str) -> Tensor:
     """The stages knowledge and student of a recipe; gap, evaluation and report are no part of the comparison."""
     with tempfile.TemporaryDirectory() as folder:
-        recipe = work.recipe(Path(folder), epochs=epochs, device=device) | {"seeds": [seed]}
+        recipe = work.recipe(epochs=epochs, device=device) | {"seeds": [seed]}
         (run,) = run_recipe(recipe, runs=Path(folder), stages=["knowledge", "student"], quiet=True)
         with np.load(run / "students" / "distilled" / str(seed) / "predictions.npz") as said:
             return torch.from_numpy(said["target_logits"])

@@ -229,7 +229,7 @@ def _keep_predictions(context: Context, folder: Path, student: Observed) -> None
 def _seen(student: Observed, domain: Domain) -> Seen:
     """What a student says of a domain's test split, and how it represents the first `EMBEDDED` of it."""
     rows = torch.from_numpy(domain.splits["test"])
-    return observe(student, domain.inputs, torch.arange(len(rows)) < EMBEDDED, 256, rows)
+    return observe(student, domain.inputs, torch.arange(len(rows)) < EMBEDDED, rows=rows)
 
 
 def milliseconds_per_sample(student: Observed, inputs: Tensor, repeats: int = 30) -> float:

@@ -24,7 +24,7 @@ def observe(
     student: Observed,
     inputs: Tensor,
     shown: Bool[Tensor, " k"] | None = None,
-    batch_size: int = 1024,
+    batch_size: int = 256,
     rows: Tensor | None = None,
 ) -> Seen:
     """In one pass what `predict` says of all inputs [n, ...], and what `represent` says of the `shown` ones, or all.

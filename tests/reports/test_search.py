@@ -62,6 +62,13 @@ def test_the_page_has_the_front_and_the_comparison(found: Path) -> None:
     assert "of 3 students, with the front of the best" in section  # the failed one has no score
 
 
+def test_a_search_alone_has_a_headline_of_its_own(found: Path) -> None:
+    assert "There are no results yet" not in write_report(found).read_text()  # with results, theirs is the headline
+    (found / "results.json").unlink()
+    text = write_report(found).read_text()
+    assert "A search among students." in text and "There are no results yet" not in text
+
+
 def test_a_search_without_a_choice_says_so(found: Path) -> None:
     search = json.loads((found / "search.json").read_text())
     (found / "search.json").write_text(json.dumps(search | {"chosen": None, "recipe": None, "comparison": None}))

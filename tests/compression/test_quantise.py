@@ -75,7 +75,8 @@ def test_executorch_says_what_the_rounding_network_says(tmp_path: Path) -> None:
     said, wanted = torch.from_numpy(run(inputs.numpy())), NETWORK(inputs)
     assert 0 < (said - wanted).abs().max() < 0.05 * wanted.abs().max()
     plain, small = (costs_of(NETWORK, inputs, "executorch", file) for file in (None, path))
-    assert small.bytes < 0.5 * plain.bytes and small.peak_memory is None
+    assert small.bytes < 0.5 * plain.bytes
+    assert plain.peak_memory is None or plain.peak_memory > 0
 
 
 @pytest.mark.extra("onnx")

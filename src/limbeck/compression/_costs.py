@@ -30,8 +30,8 @@ class Costs:
     """What a student costs. parameters: and how many of them are not 0. bytes: of the weights, or of the file.
 
     multiply_adds: of one sample. latency: milliseconds of one call by batch size, "median" and "p95", on one
-    thread. peak_memory: bytes for a batch of 32: counted (weights and living tensors) in torch; in
-    onnxruntime what loading and running the file adds to a process; None where that cannot be told.
+    thread. peak_memory: bytes for a batch of 32: counted (weights and living tensors) in torch; else
+    what loading and running the file adds to a process; None where that cannot be told.
     """
 
     runtime: Runtime
@@ -61,9 +61,8 @@ def costs_of(network: nn.Module, inputs: Tensor, runtime: Runtime, file: Path | 
                 file = Path(scratch) / form.file
             run = form.runner(file, threads=1)
             times = {str(n): asdict(latency(_call(run, batch.numpy()))) for n, batch in sized.items()}
-            size, memory = file.stat().st_size, None
-            if runtime == "onnxruntime":
-                memory = _memory_of_file(file, list(sized[max(BATCHES)].shape))
+            size = file.stat().st_size
+            memory = _memory_of_file(runtime, file, list(sized[max(BATCHES)].shape))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     count = multiply_adds(network, inputs)
     return Costs(runtime, parameters, nonzero_parameters(network), size, count, times, memory)
@@ -83,27 +82,40 @@ def _call(run: Callable[[Any], object], batch: Any) -> Callable[[], object]:
     return lambda: run(batch)
 
 
+_RUN = {
+    "onnxruntime": """
+import onnxruntime
+def run(file, batch):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session.run(None, {session.get_inputs()[0].name: batch})
+""",
+    "executorch": """
+import executorch.runtime, limbeck.export.executorch
+def run(file, batch):
+    limbeck.export.executorch.Executorch().runner(pathlib.Path(file), 1)(batch)
+""",
+}
+"""How a file is loaded and run, by its runtime; what is imported for it is no part of its memory."""
+
 _CHILD = """
-import sys, pathlib, numpy, onnxruntime
 def peak():
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew, at what is held now
 before = peak()
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads, options.log_severity_level = 1, 3
-session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-batch = numpy.zeros([int(size) for size in sys.argv[2:]], numpy.float32)
-session.run(None, {session.get_inputs()[0].name: batch})
+run(sys.argv[1], numpy.zeros([int(size) for size in sys.argv[2:]], numpy.float32))
 print(peak() - before)
 """
 
 
-def _memory_of_file(file: Path, shape: list[int]) -> int | None:
+def _memory_of_file(runtime: Runtime, file: Path, shape: list[int]) -> int | None:
     """By how many bytes loading and running a file raises the peak of a process of its own; None but on Linux."""
-    if not Path("/proc/self/status").exists():
+    if not Path("/proc/self/clear_refs").exists():
         return None
-    command = [sys.executable, "-c", _CHILD, str(file), *map(str, shape)]
-    result = subprocess.run(command, capture_output=True, text=True)
+    code = f"import pathlib, sys, numpy\n{_RUN[runtime]}{_CHILD}"
+    result = subprocess.run([sys.executable, "-c", code, str(file), *map(str, shape)], capture_output=True, text=True)
     if result.returncode:
         raise RunError(f"The memory of {file.name} cannot be measured: {result.stderr.strip().splitlines()[-1]}")
-    return int(result.stdout)
+    return int(result.stdout.split()[-1])

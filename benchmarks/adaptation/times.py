@@ -49,6 +49,8 @@ MORE = {
     "mcd": "four more passes of the target a step, for the generator",
     "mean_teacher": "the average of the students labels the target: one more forward pass",
     "dine": "a second view, mixed of two samples",
+    "two_encoders": "two networks are moved, each by passes of its own domain",
+    "label_propagation": "before each epoch a pass of both domains, and the graph of their neighbours",
 }
 
 

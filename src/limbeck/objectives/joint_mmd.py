@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Annotated
 
 import torch
@@ -53,6 +54,6 @@ def joint_mmd(
     True
     """
     with full_precision(layers[0]):
-        kernel = torch.stack([gaussian_kernel(layer, bandwidths) for layer in layers]).prod(0)
+        kernel = reduce(torch.mul, [gaussian_kernel(layer, bandwidths) for layer in layers])
         first = (torch.arange(len(kernel), device=kernel.device) < sources).to(kernel.dtype)[None]
         return u_statistic(kernel, first, 1 - first)[0]

@@ -58,6 +58,26 @@ def test_a_batch_in_parts_gives_the_same_weights_and_losses(parts: int, target: 
         assert torch.allclose(one, other, atol=1e-6)
 
 
+class Watched(SourceOnly):
+    """Notes when the graph of a part is made, and when it is used up."""
+
+    def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
+        (update,) = super().updates(batches, knowledge)
+        told.append("made")
+        update.losses["hard_labels"].register_hook(lambda gradient: told.append("used"))
+        return [update]
+
+
+told: list[str] = []
+
+
+def test_a_part_waits_for_the_one_before_it() -> None:
+    """Else all graphs would be in memory at once, and parts would save nothing."""
+    told.clear()
+    list(engine(Watched(), plain(), batch_size=12, accumulate=3).update(step(), 0, 0.0))
+    assert told == ["made", "used"] * 3
+
+
 def test_parts_hold_every_sample_with_its_knowledge_once() -> None:
     whole = step(12, 20)
     parts = whole.split(4)

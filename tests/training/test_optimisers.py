@@ -11,7 +11,7 @@ from small_world import settings
 from torch import nn
 
 from limbeck.training import Training
-from limbeck.training._optimisers import make_optimiser, rate_factor, set_rate
+from limbeck.training._optimisers import make_optimiser, plain_step, rate_factor, set_rate
 
 SHARES = [0.2, 0.35, 0.6, 0.85, 0.999]
 
@@ -82,3 +82,26 @@ def test_plain_gradient_descent() -> None:
     weight.square().sum().backward()
     optimiser.step()
     assert weight.item() == pytest.approx(2.0 - 0.1 * 4.0)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "rmsprop"])
+def test_a_plain_step_is_the_optimisers_own_without_its_record(name, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit-equal over three steps, momenta included; nothing is recorded around it, and gradients are on after it."""
+    made, draw = Training(optimiser=name, learning_rate=0.03, weight_decay=0.02), torch.Generator().manual_seed(0)
+    first, recorded = torch.randn(5, generator=draw), []
+    moved = []
+    for plain in (False, True):
+        weight = nn.Parameter(first.clone())
+        optimiser = make_optimiser([{"params": [weight], "scale": 1.0}], made)
+        step = plain_step(optimiser) if plain else optimiser.step
+        if plain:
+            monkeypatch.setattr(torch.autograd.profiler, "record_function", recorded.append)
+        for _ in range(3):
+            weight.grad = None
+            (weight**3).sum().backward()
+            step()
+        moved.append(weight.detach())
+    assert not moved[0].equal(first)
+    assert moved[0].equal(moved[1])
+    assert not recorded
+    assert torch.is_grad_enabled()

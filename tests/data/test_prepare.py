@@ -113,6 +113,26 @@ def test_a_target_without_labels_is_allowed(labels: np.ndarray | None) -> None:
         run(vectors(), replace(vectors("field"), labels=labels), labelled=1)
 
 
+def test_matched_columns_are_scaled_by_the_rows_that_train_of_their_own_domain() -> None:
+    far = replace(vectors("field"), inputs=1000 + 30 * vectors("field").inputs)
+    plain, matched = (
+        prepare(vectors(), far, VectorPreprocessing(), SplitSettings(labelled=2), match=match)
+        for match in ("none", "columns")
+    )
+    assert plain[0].inputs.equal(matched[0].inputs)  # the source is as it was
+    assert plain[1].inputs.mean() > 50
+    rows = np.concatenate([matched[1].splits["labelled"], matched[1].splits["train"]])
+    assert torch.allclose(matched[1].inputs[rows].mean(0), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(matched[1].inputs[rows].std(0, correction=0), torch.ones(3), atol=1e-5)
+    assert torch.equal(matched[2].transform(far.inputs), matched[1].inputs)  # which later predictions go by
+    assert any("own mean and deviation" in note for note in matched[1].notes)
+    pixels = replace(vectors(), inputs=np.zeros((100, 1, 4, 4)))
+    for kind, sentence in ((ImagePreprocessing(), "is for tables and vectors"), (VectorPreprocessing(False), "scaled")):
+        with pytest.raises(UsageError, match=f"The 'match' of the recipe is columns.*{sentence}"):
+            raw = pixels if isinstance(kind, ImagePreprocessing) else vectors()
+            prepare(raw, raw, kind, SplitSettings(), match="columns")
+
+
 def test_what_cannot_be_used_is_said() -> None:
     good = vectors()
     empty = replace(good, inputs=good.inputs[:0], labels=good.labels[:0])

@@ -173,3 +173,41 @@ def test_a_target_that_lacks_most_values_is_told() -> None:
         "Column 'b' is empty here: its values count as missing.",
         "75% of the values are missing and count as the source's median, or as no category.",
     ]
+
+
+def test_another_scale_is_told_and_matched_by_the_columns_own_numbers() -> None:
+    """What only its unit tells apart is the same to the bit; yes and no, categories and absent columns stay."""
+    random = np.random.default_rng(0)
+    near = pd.DataFrame(
+        {
+            "weight": random.normal(70, 12, 60),
+            "hot": random.normal(37, 0.5, 60),
+            "day": pd.date_range("2020-01-01", periods=60),
+            "sex": random.integers(0, 2, 60),
+            "gone": random.normal(size=60),
+        }
+    )
+    far = near.drop(columns="gone").assign(weight=near["weight"] * 2, hot=near["hot"] * 2 + 32, sex=1)
+    fitted = TablePreprocessing().fit(near)
+    assert fitted.foreign(near) == [] and fitted.foreign(far) == ["weight", "hot"]
+    assert any("another scale than in the source: 'weight', 'hot'." in note for note in fitted.meet(far))
+    matched = fitted.matched(far)
+    assert not any("another scale" in note for note in matched.meet(far))
+    here, there = fitted.transform(near), matched.transform(far)
+    names = [column.name for column in fitted.columns]
+    for name in ("weight", "hot", "day"):
+        assert torch.allclose(here[:, names.index(name)], there[:, names.index(name)], atol=1e-5), name
+    assert there[:, names.index("sex")].unique().tolist() == [pytest.approx(float(here[:, names.index("sex")].max()))]
+    assert (matched.columns[names.index("gone")], matched.columns[names.index("sex")]) == (
+        fitted.columns[names.index("gone")],
+        fitted.columns[names.index("sex")],
+    )
+    again = TablePreprocessing.from_state(json.loads(json.dumps(matched.state())))
+    assert again.transform(far).equal(there)
+
+
+@pytest.mark.parametrize(("factor", "foreign"), [(1.0, False), (3.0, False), (11.0, True), (0.09, True)])
+def test_a_scale_is_another_where_it_spreads_ten_times_more_or_less(factor: float, foreign: bool) -> None:
+    values = np.random.default_rng(1).normal(size=200)
+    fitted = TablePreprocessing().fit(pd.DataFrame({"a": values}))
+    assert bool(fitted.foreign(pd.DataFrame({"a": values.mean() + (values - values.mean()) * factor}))) is foreign

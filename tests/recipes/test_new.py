@@ -177,6 +177,22 @@ def test_nonsense_is_told_and_nothing_is_written(
     assert not (tmp_path / "mine.yaml").exists()
 
 
+def test_numbers_on_another_scale_are_matched(new: Write, tables: tuple[Path, Path], tmp_path: Path) -> None:
+    path, _ = new(*tables, "sick")
+    assert "match:" not in path.read_text()
+    (number, *_) = pd.read_csv(tables[0]).select_dtypes("float").columns
+    far = pd.read_csv(tables[1])
+    far.assign(**{number: far[number] * 100 + 1000}).to_csv(tables[1], index=False)
+    path, notes = new(*tables, "sick")
+    assert "match: columns " in path.read_text()
+    assert f"On another scale in the source: {number}." in notes
+    (folder,) = run_recipe(
+        path, runs=tmp_path / "runs", overrides=[*QUICK, "rows={alone: source_only}"], stages=["gap"], quiet=True
+    )
+    (column,) = [c for c in read_json(folder / "preprocessing.json")["columns"] if c["name"] == number]
+    assert column["centre"] > 500
+
+
 def test_a_recipe_is_not_overwritten(tables: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("mine")
     with pytest.raises(UsageError, match=r"exists. Name another file with --out"):

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from torch import Tensor
 
+from limbeck.core import UsageError
 from limbeck.core.tables import pd
 from limbeck.data._mapped import Mapped
 
@@ -78,6 +79,14 @@ class Preprocessing(ABC):
         It may remember what new files from there will lack, and never changes what was fitted.
         """
         return []
+
+    def foreign(self, inputs: Inputs) -> list[str]:
+        """The numbers that lie on another scale in these inputs than in the source's, by name."""
+        return []
+
+    def matched(self, inputs: Inputs) -> Self:
+        """The same for another domain, each number by its own mean and deviation; `UsageError` where there is none."""
+        raise UsageError("The 'match' of the recipe is columns, which is for tables and vectors. Leave 'match' out.")
 
 
 class Data(ABC):

@@ -43,7 +43,7 @@ def prepare(
     preprocessing: Preprocessing,
     split: SplitSettings,
     classes: Literal["same", "shared", "source"] = "same",
-    match: Literal["none", "frame"] = "none",
+    match: Literal["none", "frame", "columns"] = "none",
 ) -> tuple[Domain, Domain, Preprocessing, Task]:
     """Check, divide, fit on the source's train rows, apply to both.
 
@@ -52,8 +52,9 @@ def prepare(
     have ("shared"), or the source's, of which the target may lack some ("source"). Nothing of the
     target, and nothing of the source's other splits, changes what is fitted. match: "frame" moves
     the source's images, once they are prepared, to where the target's content lies, by the
-    unlabelled images of both that train. `UsageError` where the domains cannot be used so; the
-    sentence names the domain.
+    unlabelled images of both that train; "columns" scales each number by the mean and deviation
+    of its own domain, those of the target for all that is predicted later. `UsageError` where the
+    domains cannot be used so; the sentence names the domain.
 
     >>> rows, labels = np.arange(40.0).reshape(20, 2), np.array(["a", "b"] * 10, dtype=object)
     >>> raw = Raw("toy", rows, labels, "classification")
@@ -80,6 +81,11 @@ def prepare(
     with _owner(source):
         fitted = preprocessing.fit(take(source.inputs, splits["train"]))
     near = _domain(source, "source", labels, task, splits, fitted)
+    if match == "columns":
+        with _owner(target):
+            trained = np.concatenate([target_splits["labelled"], target_splits["train"]])
+            fitted = fitted.matched(take(target.inputs, trained))
+        target = replace(target, notes=(*target.notes, "Its numbers are scaled by its own mean and deviation."))
     far = _domain(target, "target", target_labels, task, target_splits, fitted)
     if match == "frame":
         match_frames(near, far)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +22,8 @@ CLIP = 5.0
 """Standardised numbers end at ± that many deviations, so that a foreign unit or a slip cannot explode."""
 INDICATOR_SHARE = 0.05
 """A column that lacks at least that share of its values on the source gets an input saying so."""
+FOREIGN_SHARE, FOREIGN_SPREAD = 0.2, 10.0
+"""A number is on another scale where that share of its values is cut, or it spreads so many times more or less."""
 HEAVY = 0.5
 """From that share of missing values on, a sentence says so."""
 MOST_LEVELS = 30
@@ -109,8 +111,24 @@ class TablePreprocessing(Preprocessing):
         share = float(here.to_numpy().mean()) if here.size else 0.0
         if share >= HEAVY:
             notes.append(f"{share:.0%} of the values are missing and count as the source's median, or as no category.")
+        many = ", ".join(map(repr, self.foreign(frame)))
+        if many:
+            notes.append(f"On another scale than in the source: {many}. `match: columns` scales each domain by itself.")
         extra = [name for name in map(str, frame.columns) if name not in {*names, *self.unused}]
         return notes + [f"Column {name!r} is not in the source and not used." for name in extra]
+
+    def foreign(self, inputs: Inputs) -> list[str]:
+        """Numbers of three values or more, of which many would be cut, or that spread 10 times more or less."""
+        frame = _checked(inputs)
+        return [column.name for column in self.columns if column.name in frame and _foreign(column, frame[column.name])]
+
+    def matched(self, inputs: Inputs) -> Self:
+        """Numbers and dates by these rows; what is not here, or takes two values alone, as yes and no, stays."""
+        frame = _checked(inputs)
+        made = type(self)()
+        made.columns = [_matched(c, frame[c.name]) if c.name in frame else c for c in self.columns]
+        made.unused, made.lacking = dict(self.unused), list(self.lacking)
+        return made
 
     def state(self) -> dict[str, Any]:
         columns = [{**asdict(column), "levels": list(column.levels)} for column in self.columns]
@@ -180,6 +198,31 @@ def _learn(name: str, values: pd.Series) -> Column | str:
         return f"it is constant ({known[0]:g}) on the source"
     deviation = float(known.std()) if np.ptp(known) > 0 else 1.0
     return Column(name, kind, indicator, share, float(known.mean()), deviation, float(np.median(known)))
+
+
+def _matched(column: Column, values: pd.Series) -> Column:
+    known = _measured(column, values)
+    if known is None:
+        return column
+    return replace(column, centre=float(known.mean()), deviation=float(known.std()), fill=float(np.median(known)))
+
+
+def _foreign(column: Column, values: pd.Series) -> bool:
+    known = _measured(column, values)
+    if known is None:
+        return False
+    cut = float((np.abs(known - column.centre) > CLIP * column.deviation).mean())
+    spread = float(known.std()) / column.deviation
+    return cut >= FOREIGN_SHARE or not 1 / FOREIGN_SPREAD <= spread <= FOREIGN_SPREAD
+
+
+def _measured(column: Column, values: pd.Series) -> np.ndarray | None:
+    """The known numbers of a column; None where it has none, or they take one or two values alone."""
+    if column.kind == "category":
+        return None
+    known = _numbers(column.name, column.kind, values)
+    known = known[~np.isnan(known)]
+    return known if len(np.unique(known)) > 2 else None
 
 
 def _learn_category(name: str, text: pd.Series, indicator: bool, share: float) -> Column | str:

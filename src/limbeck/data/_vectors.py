@@ -55,6 +55,12 @@ class VectorPreprocessing(Preprocessing):
 
         return transformed(values, (len(mean),), scaled)
 
+    def matched(self, inputs: Inputs) -> Self:
+        """Each feature by its mean and deviation here."""
+        if not self.normalise:
+            raise UsageError("The 'match' of the recipe is columns, and by 'scale' these vectors are not scaled.")
+        return type(self)().fit(inputs)
+
     def state(self) -> dict[str, Any]:
         return {"kind": "vectors", "mean": self.mean, "deviation": self.deviation}
 

@@ -229,10 +229,10 @@ class Recipe:
     how often the source's samples are drawn: all alike ("equal"), each of several sources by its
     share in the mixture that is most like the target ("domain"), or each sample by how likely it is
     there ("sample"). match: whether the source's images are moved to where the target's content
-    lies. export: the formats in which the student of the chosen row leaves the run, after the
-    evaluation. search: how `limbeck search` looks for another student; a run does not read it.
-    choices: what an earlier run decided by measurement (precision and the like), to be kept; a run
-    writes its own here.
+    lies ("frame"), or each number is scaled by its own domain ("columns"). export: the formats in
+    which the student of the chosen row leaves the run, after the evaluation. search: how `limbeck
+    search` looks for another student; a run does not read it. choices: what an earlier run decided
+    by measurement (precision and the like), to be kept; a run writes its own here.
     """
 
     source: Data
@@ -247,7 +247,7 @@ class Recipe:
     split: SplitSettings = field(default_factory=SplitSettings)
     weighting: Weighting = "equal"
     classes: Literal["same", "shared", "source"] = "same"
-    match: Literal["none", "frame"] = "none"
+    match: Literal["none", "frame", "columns"] = "none"
     gap: GapPlan = field(default_factory=GapPlan)
     auto: AutoPlan = field(default_factory=AutoPlan)
     seeds: Annotated[int, Gt(0)] | Sequence[int] = 3

@@ -9,10 +9,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from limbeck.core import UsageError, did_you_mean
+from limbeck.core import Domain, Task, UsageError, did_you_mean
 from limbeck.core.files import write_text
 from limbeck.core.tables import pd
-from limbeck.data import Raw, prepare, read_table
+from limbeck.data import Preprocessing, Raw, prepare, read_table
 from limbeck.recipes._load import load_plans
 from limbeck.recipes._yaml import read_yaml
 
@@ -144,19 +144,27 @@ def _sizes(source: int, target: int) -> dict[str, int]:
 
 def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
     """The recipe's text, after it was checked against the data themselves."""
-    values = {**values, "classes": "same", "regression": False}
+    values = {**values, "classes": "same", "regression": False, "match": "none"}
     (plan,) = load_plans(_content(_render(values)))
     source, target = plan.make("source").load(), plan.make("target").load()
     values["regression"] = source.kind == "regression"
     if target.labels is not None and _classes(source) != _classes(target):
         values["classes"] = "shared"
+    near, far, fitted, task = _prepared(_render(values), source, target)
+    foreign = fitted.foreign(target.inputs)
+    if foreign:
+        values["match"] = "columns"
+        near, far, _, task = _prepared(_render(values), source, target)
+        far.notes = (*far.notes, f"On another scale in the source: {', '.join(foreign)}.")
     text = _render(values)
-    (plan,) = load_plans(_content(text))
-    near, far, _, task = prepare(
-        source, target, plan.make("source").preprocessing(), plan.make("split"), plan.value("classes")
-    )
     about = f"classes: {', '.join(task.classes)}" if task.is_classification else "a value is predicted (regression)"
     return text, [about, f"features after encoding: {near.shape[0]}", *near.notes, *far.notes]
+
+
+def _prepared(text: str, source: Raw, target: Raw) -> tuple[Domain, Domain, Preprocessing, Task]:
+    (plan,) = load_plans(_content(text))
+    settings = plan.value("classes"), plan.value("match")
+    return prepare(source, target, plan.make("source").preprocessing(), plan.make("split"), *settings)
 
 
 def _classes(raw: Raw) -> set[str]:

@@ -125,3 +125,14 @@ def test_one_sample_is_refused() -> None:
 def test_a_bad_batch_size_is_named() -> None:
     with pytest.raises(UsageError, match="The 'batch_size' of adabn must be > 0"):
         Adabn(batch_size=0)
+
+
+def test_the_source_is_shown_to_the_student_as_it_was() -> None:
+    """With its own statistics, though nothing of it was read."""
+    torch.manual_seed(0)
+    student, x = network(3), VIEW.inputs
+    method = built(student)
+    before = predict(method.student, x)
+    fitted(method, 3 * torch.randn(80, WIDTH) + 7)
+    assert predict(method.on_source, x).equal(before)
+    assert not torch.allclose(predict(method.evaluated, x), before, atol=0.1)

@@ -88,6 +88,30 @@ def test_it_helps_on_a_shifted_domain(kind: type[Shallow]) -> None:
     assert accuracy[1] > accuracy[0] + 0.05, accuracy
 
 
+@pytest.mark.parametrize("kind", [CoralMap, SubspaceAlignment, TransportMap, Jdot, Jda, Meda])
+def test_the_source_is_shown_to_it_in_its_own_way(kind: type[Shallow]) -> None:
+    """The target lies elsewhere and in other units: by the target's scale and map the source says nothing."""
+    x, labels, *_ = shifted_toy()
+    method = built(kind(**({"dimensions": 2} if kind is Meda else {})), TWO, 2)
+    y = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]
+    method.fit(*views(x, labels, 10 * y + 100))
+    shown, other = (predict(student, x.float()) for student in (method.on_source, method.evaluated))
+    assert (shown.argmax(1) == labels).float().mean() > 0.95
+    assert (other.argmax(1) == labels).float().mean() < 0.6
+    assert predict(method.evaluated, 10 * x.float() + 100).argmax(1).eq(labels).float().mean() > 0.85
+
+
+@pytest.mark.parametrize("kind", [CoralMap, SubspaceAlignment])
+def test_the_source_goes_through_the_map_that_its_training_rows_went_through(kind: type[Shallow]) -> None:
+    x, labels, y, _ = shifted_toy()
+    method, seen = built(kind(), TWO, 2), []
+    method.linear = lambda points, *more: seen.append(points) or Shallow.linear(method, points, *more)
+    method.fit(*views(x, labels, y))
+    head = method.near.network.head
+    expected = seen[0].float() @ head.weight.T + head.bias
+    torch.testing.assert_close(predict(method.on_source, x.float()), expected, atol=1e-4, rtol=1e-4)
+
+
 def shifted_toy() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The target is turned a little, and moved far along the direction that tells the classes apart."""
     random = np.random.default_rng(0)

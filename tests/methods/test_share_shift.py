@@ -26,6 +26,7 @@ def fitted(**settings) -> tuple[Observed, Observed]:
     method.build(student, CLASSES, student.spec((WIDTH,)), Spec(0))
     unread = replace(VIEWS["source"], inputs=torch.full_like(VIEWS["source"].inputs, float("nan")))
     method.fit(unread, replace(VIEWS["target"], opened={}))
+    assert method.on_source is student  # the shift is the target's
     return student, method.evaluated
 
 

@@ -41,6 +41,7 @@ def test_the_bodies_start_equal_and_the_head_is_one() -> None:
     for (name, own), other in pairs:
         assert own.equal(other)
         assert (own is other) == name.startswith("network.6")
+    assert (method.on_source, method.evaluated) == (method.source_student, method.student)
     counted = sum(parameter.numel() for parameter in method.parameters())
     whole = sum(parameter.numel() for parameter in method.student.parameters())
     assert counted == 2 * whole - sum(parameter.numel() for parameter in method.student.network[6].parameters())

@@ -101,3 +101,12 @@ def test_a_source_free_row_is_timed_on_the_target(tmp_path: Path, monkeypatch: p
     given["target"] = {"arrays": {"inputs": images, "labels": ["a", "b"] * 30}}
     run_recipe(given, runs=tmp_path, stages=["teacher", "student"], quiet=True)
     assert dark == [False, True]
+
+
+@pytest.mark.parametrize("method", [{"mean_teacher": {}}, {"weight_average": {}}])
+def test_of_an_average_the_student_is_timed_whose_steps_they_are(tmp_path: Path, method: dict[str, Any]) -> None:
+    """The average takes none; neither of the row nor of the teacher was anything measured before it."""
+    network = {"cnn": {"widths": [4], "hidden": 4}}
+    given = recipe(rows={"averaged": method}, teacher={"network": {"network": network}, "method": method})
+    (folder,) = run_recipe(given, runs=tmp_path, stages=["teacher", "student"], quiet=True)
+    assert {"passes/teacher", "passes/student"} <= choices(folder).keys()

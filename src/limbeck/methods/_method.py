@@ -132,3 +132,8 @@ class Method(nn.Module, ABC):
     def evaluated(self) -> Observed:
         """The student that is evaluated, selected and exported."""
         return self.student
+
+    @property
+    def on_source(self) -> Observed:
+        """The same as the source's samples are shown to it: another where `evaluated` has the target's way in."""
+        return self.evaluated

@@ -28,16 +28,18 @@ BATCH = 1024
 
 
 class Adapted(NamedTuple):
-    """What the linear model learns from, and the map that the target's rows go through before it.
+    """What the linear model learns from, and the maps that rows go through before it.
 
-    points: [n, k]; labels: [n]; weights: [n] or None for equal ones; map: [k, d] or None where
-    the target stays as it is (then k = d).
+    points: [n, k]; labels: [n]; weights: [n] or None for equal ones; map: [k, d] of the target's
+    rows, or None where they stay as they are (then k = d). near: [k, d] of the source's rows, None
+    for the same map.
     """
 
     points: Tensor
     labels: Tensor
     weights: Tensor | None = None
     map: Tensor | None = None
+    near: Tensor | None = None
 
 
 class Linear(NamedTuple):
@@ -58,7 +60,8 @@ class Shallow(Method):
     logistic regression (for values, 1 / alpha of the ridge regression), on features divided by
     their root mean square. layer: "inputs", or a layer of the row or teacher that this `start`s from.
 
-    `evaluated` maps the target's rows: scaling, a linear map where the method has one, the model.
+    `evaluated` maps the target's rows: scaling, a linear map where the method has one, the model; `on_source` the
+    source's.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("source", "target")
@@ -111,6 +114,7 @@ class Shallow(Method):
         kept = self.kept(width)
         head = self.head(width if kept is None else kept, task.outputs)
         self.adapted = Observed(_Adapted(body, self.layer, width, kept, head))
+        self.near = Observed(_Adapted(body, self.layer, width, width if kept is None else kept, head))
 
     def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         return {}
@@ -118,6 +122,10 @@ class Shallow(Method):
     @property
     def evaluated(self) -> Observed:
         return self.adapted
+
+    @property
+    def on_source(self) -> Observed:
+        return self.near
 
     def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
         """None: `fit` finds everything at once."""
@@ -137,13 +145,11 @@ class Shallow(Method):
         far = _scale(y) if self.standardise == "each" else near
         y = (y - far[0]) / far[1]
         found = self.adapt((x - near[0]) / near[1], labels, y)
-        network.centre.copy_(far[0])
-        network.scale.copy_(far[1])
-        if found.map is not None:
-            assert isinstance(network.map, nn.Linear)
-            network.map.weight.copy_(found.map)
-            y = y @ found.map.T
-        self.learn(network.head, found, y)
+        network.placed(*far, found.map)
+        own = found.map if found.near is None else found.near
+        assert isinstance(self.near.network, _Adapted)
+        self.near.network.placed(*near, torch.eye(x.shape[1]) if own is None else own)
+        self.learn(network.head, found, y if found.map is None else y @ found.map.T)
 
     def learn(self, head: nn.Module, found: Adapted, y: Float[Tensor, "m k"]) -> None:
         """Write into the head what it says of mapped rows; y: those of the target."""
@@ -207,6 +213,14 @@ class _Adapted(nn.Module):
 
     centre: Tensor
     scale: Tensor
+
+    def placed(self, centre: Tensor, scale: Tensor, map: Tensor | None) -> None:
+        """Take over what was found."""
+        self.centre.copy_(centre)
+        self.scale.copy_(scale)
+        if map is not None:
+            assert isinstance(self.map, nn.Linear)
+            self.map.weight.copy_(map)
 
     def seen(self, inputs: Tensor) -> Tensor:
         """What is adapted: the inputs flattened, or a layer of the network below."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
@@ -50,6 +51,11 @@ class Adabn(Method):
                 f"adabn estimates the statistics of batch normalisation anew, and {type(student.network).__name__} "
                 "keeps none. Start from a row whose student has it, or leave this row out."
             )
+        self.before = copy.deepcopy(student)
+
+    @property
+    def on_source(self) -> Observed:
+        return self.before
 
     def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
         """None: `fit` finds everything at once."""
@@ -59,6 +65,7 @@ class Adabn(Method):
     def fit(self, source: DomainView, target: DomainView) -> None:
         """Estimate the statistics on the target's training inputs; the source is not read."""
         rows = torch.cat([target.splits["labelled"], target.splits["train"]])
+        self.before.load_state_dict(self.student.state_dict())
         with evaluating(self.student):
             for norm in _in_order_of_use(self.student, target.inputs[rows[:2]]):
                 moments = _Moments()

@@ -46,7 +46,8 @@ class CoralMap(Shallow):
         return cls.offered(evidence)
 
     def adapt(self, x: Float[Tensor, "n d"], labels: Tensor, y: Float[Tensor, "m d"]) -> Adapted:
-        return Adapted(recoloured(x, y, self.ridge), labels)
+        found = colouring(x, y, self.ridge)
+        return Adapted(x @ found, labels, near=found.T)
 
 
 def recoloured(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], ridge: float) -> Float[Tensor, "n d"]:
@@ -56,7 +57,12 @@ def recoloured(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], ridge: float) -
     >>> recoloured(x, 3 * x, 1e-9).round(decimals=3).flatten().tolist()
     [-3.0, 3.0]
     """
-    return x @ _power(x, ridge, -0.5) @ _power(y, ridge, 0.5)
+    return x @ colouring(x, y, ridge)
+
+
+def colouring(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], ridge: float) -> Float[Tensor, "d d"]:
+    """`C_x^(-1/2) C_y^(1/2)`."""
+    return _power(x, ridge, -0.5) @ _power(y, ridge, 0.5)
 
 
 def _power(x: Float[Tensor, "n d"], ridge: float, exponent: float) -> Float[Tensor, "d d"]:

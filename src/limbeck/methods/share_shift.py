@@ -66,6 +66,10 @@ class ShareShift(Method):
     def evaluated(self) -> Observed:
         return self.moved
 
+    @property
+    def on_source(self) -> Observed:
+        return self.student
+
     def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
         """None: `fit` finds everything at once."""
         return []

@@ -47,7 +47,8 @@ class SubspaceAlignment(Shallow):
     def adapt(self, x: Float[Tensor, "n d"], labels: Tensor, y: Float[Tensor, "m d"]) -> Adapted:
         count = self.kept(x.shape[1])
         source, target = directions(x, count), directions(y, count)
-        return Adapted(x @ source @ (source.T @ target), labels, map=target.T)
+        aligned = source @ (source.T @ target)
+        return Adapted(x @ aligned, labels, map=target.T, near=aligned.T)
 
 
 def directions(x: Float[Tensor, "n d"], count: int) -> Float[Tensor, "d count"]:

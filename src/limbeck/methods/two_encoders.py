@@ -51,6 +51,10 @@ class TwoEncoders(Composed):
         shared = {id(tensor): tensor for tensor in (*head.parameters(), *head.buffers())}
         self.source_student = copy.deepcopy(student, shared)
 
+    @property
+    def on_source(self) -> Observed:
+        return self.source_student
+
     def updates(self, batches: Mapping[str, Batch], knowledge: Mapping[str, Knowledge]) -> list[Update]:
         losses = self.said(batches, knowledge)[1]
         if self.tie:

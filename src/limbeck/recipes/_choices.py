@@ -26,7 +26,7 @@ def measured_settings(context: Context, name: str, method: Method, settings: Tra
     """What the settings leave open, decided by measurement: once a run for a network, for all its rows and seeds."""
     if method.closed_form:  # it takes no step whose time could be measured
         return replace(settings, precision="fp32", layout="contiguous", compile=False, device="cpu")
-    plan, network = context.plan, method.evaluated
+    plan, network = context.plan, _moved(method)
     key = name if name in plan.teachers or _own_network(plan.rows[name].make()) else "student"
     seen = context.target if method.source_free else context.source
     inputs, eager = seen.inputs[: settings.batch_size], None
@@ -63,6 +63,12 @@ def labelling_passes(context: Context, teacher: str, network: nn.Module, inputs:
         f"answers/{teacher}", lambda: _measured_passes(observed, batch, settings, ahead, backward=False)
     )
     return Passes(chosen["precision"], chosen["layout"])
+
+
+def _moved(method: Method) -> Observed:
+    """What the steps run: the evaluated student, or that of which it is an average."""
+    trains = any(parameter.requires_grad for parameter in method.evaluated.parameters())
+    return method.evaluated if trains else method.student
 
 
 def _own_network(row: Row) -> bool:

@@ -27,7 +27,7 @@ from limbeck.recipes._plan import Plan, read_row
 from limbeck.recipes._schema import Faults
 from limbeck.recipes._teachers import ready_teacher, teacher_is_ready
 from limbeck.recipes._training_stages import student_folder, teacher_stage, train_student
-from limbeck.training import predict, represent
+from limbeck.training import SOURCE_SIDE, predict, represent
 
 __all__ = ["contest_stage", "recall_choice"]
 
@@ -198,8 +198,8 @@ class _Contest:
 
     def _observed(self, name: str) -> Observations:
         """What the validators see of a candidate: its answers and features on the selection splits."""
-        context = self.context
-        state, about = read_weights(student_folder(context, name, self.seed) / "weights.safetensors")
+        context, folder = self.context, student_folder(self.context, name, self.seed)
+        state, about = read_weights(folder / "weights.safetensors")
         layers = {layer: tuple(size) for layer, size in about["knowledge"]["layers"].items()}
         knowledge = Spec(about["knowledge"]["outputs"], layers)
         method = built_method(context.plan, name, self.seed, context.frame, knowledge)
@@ -214,12 +214,14 @@ class _Contest:
         )
         if self.evidence.source_free:
             return seen
-        source, view = context.source.split_inputs("selection", SCORED), context.source.view()
+        source, view, shown = context.source.split_inputs("selection", SCORED), context.source.view(), method.on_source
+        if (folder / SOURCE_SIDE).exists():
+            load_weights(shown.network, read_weights(folder / SOURCE_SIDE)[0], name)
         return replace(
             seen,
-            source_logits=predict(student, source),
+            source_logits=predict(shown, source),
             source_labels=view.labels("selection")[:SCORED],
-            source_features=represent(student, source).flatten(1).float(),
+            source_features=represent(shown, source).flatten(1).float(),
         )
 
     def _validators(self, scores: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -59,7 +59,7 @@ def _source(method: Method, view: DomainView) -> tuple[Seen, Tensor]:
     """The source's selection split with its labels; of the features those that are compared."""
     rows = view.splits["selection"][:SELECTION_CAP]
     shown = sample_of(view, len(rows)) if is_adaptive(method) else torch.zeros(len(rows), dtype=torch.bool)
-    return observe(method.evaluated, view.inputs[rows], shown), view.labels("selection")[:SELECTION_CAP]
+    return observe(method.on_source, view.inputs[rows], shown), view.labels("selection")[:SELECTION_CAP]
 
 
 def _scores(job: Job, source: Seen, labels: Tensor, target: Seen, epoch: int) -> dict[str, float]:

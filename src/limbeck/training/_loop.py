@@ -25,7 +25,10 @@ from limbeck.training._prefetch import Prefetch
 from limbeck.training._streams import Reading, streams_of
 from limbeck.training._visible import visible_domains
 
-__all__ = ["train"]
+__all__ = ["SOURCE_SIDE", "train"]
+
+SOURCE_SIDE = "source_side.safetensors"
+"""The student as the source is shown to it, where a method in closed form has another for it."""
 
 PENDING = 256
 """So many updates' losses wait to be added up."""
@@ -186,6 +189,8 @@ class _Loop:
     def _finish(self) -> dict[str, Any]:
         progress, job = self.progress, self.job
         save_weights(job.folder / "weights.safetensors", progress.best, job.about)
+        if job.method.closed_form and job.method.on_source is not job.method.evaluated:
+            save_weights(job.folder / SOURCE_SIDE, job.method.on_source.network.state_dict(), {})
         with atomic_path(job.folder / "history.npz") as path:
             scores = {f"validator/{name}": np.array(values) for name, values in progress.scores.items()}
             logits = torch.stack(progress.logits).numpy()

@@ -298,17 +298,3 @@ def test_what_takes_part_follows_from_the_evidence() -> None:
     assert {"msda", "distill_align"} <= names("text") and "distill" not in names("text")
     assert names("values") == {"coral_map", "kliep", "distill", "distill_align"}
     assert names("source-free") == {"shot"}
-
-
-def test_candidates_are_shown_the_source_in_their_own_way(apart: Recipe, run: Run, tables: tuple[Path, Path]) -> None:
-    """A map that fits the target alone would make them look as if they had not learnt the source."""
-    frame = pd.read_csv(tables[1])
-    numbers = frame.select_dtypes("float").columns
-    frame.assign(**{name: -4 * frame[name] + 20 for name in numbers}).to_csv(tables[1], index=False)
-    folder = run(apart, stages=["gap", "teacher", "contest"])
-    found = {entry["name"]: entry["scores"] for entry in choice(folder)["candidates"]}
-    for name in ("coral_map", "jda"):
-        done = read_json(next((folder / "contest" / name).glob("*/done.json")))
-        assert (folder / "contest" / name / "0" / "source_side.safetensors").is_file()
-        assert found[name]["source_validation"] == pytest.approx(done["validators"]["source_validation"])
-        assert found[name]["source_validation"] > found["alone"]["source_validation"] - 0.15

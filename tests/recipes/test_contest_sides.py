@@ -21,7 +21,7 @@ def test_candidates_are_shown_the_source_in_their_own_way(
     numbers = frame.select_dtypes("float").columns
     frame.assign(**{name: 20 - 4 * frame[name] for name in numbers}).to_csv(tables[1], index=False)
     del recipe["rows"]
-    recipe["gap"]["settings"]["permutations"] = 99
+    recipe["gap"]["distances"], recipe["gap"]["settings"]["permutations"] = ["mmd"], 99
     folder = run(recipe, stages=["gap", "teacher", "contest"])
     choice = yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
     found = {entry["name"]: entry["scores"] for entry in choice["candidates"]}

@@ -190,6 +190,7 @@ def test_another_scale_is_told_and_matched_by_the_columns_own_numbers() -> None:
     far = near.drop(columns="gone").assign(weight=near["weight"] * 2, hot=near["hot"] * 2 + 32, sex=1)
     fitted = TablePreprocessing().fit(near)
     assert fitted.foreign(near) == [] and fitted.foreign(far) == ["weight", "hot"]
+    assert fitted.foreign(near.assign(day=near["day"] + pd.Timedelta(days=3650))) == []  # later, in the same unit
     assert any("another scale than in the source: 'weight', 'hot'." in note for note in fitted.meet(far))
     matched = fitted.matched(far)
     assert not any("another scale" in note for note in matched.meet(far))

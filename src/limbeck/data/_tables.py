@@ -209,7 +209,7 @@ def _matched(column: Column, values: pd.Series) -> Column:
 
 def _foreign(column: Column, values: pd.Series) -> bool:
     known = _measured(column, values)
-    if known is None:
+    if known is None or column.kind == "date":  # later days are no other unit
         return False
     cut = float((np.abs(known - column.centre) > CLIP * column.deviation).mean())
     spread = float(known.std()) / column.deviation

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from limbeck.core import UsageError
+from limbeck.core.files import read_json
 from limbeck.core.weights import read_weights
 from limbeck.knowledge import Store, find_stores
 from limbeck.recipes import _knowledge_stage, load_plans, run_recipe
@@ -110,6 +111,7 @@ def test_a_mixing_augmentation_leaves_labelled_samples_alone(monkeypatch, tmp_pa
         ({"augmentation": CROPPED}, "the teacher must see the same views: set 'knowledge.views'"),
         ({"augmentation": CROPPED, "knowledge": {"read": "store"}}, "set 'knowledge.views'"),
         ({"augmentation": ["mixup"], "knowledge": {"views": 2}}, "No store can replay mixup"),
+        ({"target_augmentation": ["mixup"], "knowledge": {"views": 2}}, "No store can replay mixup"),
         (
             {"knowledge": {"read": "live", "keeping": {"pca": 2}}},
             "says what a store keeps: set 'knowledge.read' to store",
@@ -129,6 +131,49 @@ def test_a_row_may_do_without_augmentation() -> None:
     (plan,) = load_plans(recipe(rows=rows, augmentation=CROPPED))
     assert plan.augmentation(plan.rows["taught"]) == []
     assert [type(part).__name__ for part in plan.augmentation(plan.rows["alone"])] == ["Crop", "Noise"]
+
+
+def test_the_target_may_be_augmented_in_another_way() -> None:
+    rows = {
+        "as_the_recipe": "source_only",
+        "own": {"source_only": {}, "augmentation": ["noise"]},
+        "own_of_both": {"source_only": {}, "augmentation": ["noise"], "target_augmentation": ["erase"]},
+    }
+    (plan,) = load_plans(recipe(rows=rows, augmentation=CROPPED, target_augmentation=[]))
+    shown = {
+        (name, domain): [type(part).__name__ for part in plan.augmentation(node, domain)]
+        for name, node in plan.rows.items()
+        for domain in ("source", "target")
+    }
+    assert shown == {
+        ("as_the_recipe", "source"): ["Crop", "Noise"],
+        ("as_the_recipe", "target"): [],
+        ("own", "source"): ["Noise"],
+        ("own", "target"): ["Noise"],
+        ("own_of_both", "source"): ["Noise"],
+        ("own_of_both", "target"): ["Erase"],
+    }
+    (plan,) = load_plans(recipe(rows=rows, augmentation=CROPPED))
+    assert [type(part).__name__ for part in plan.augmentation(plan.rows["as_the_recipe"], "target")] == [
+        "Crop",
+        "Noise",
+    ]
+
+
+def test_a_target_that_is_not_augmented_is_stored_as_it_is(tmp_path: Path) -> None:
+    folder, plain = trained(tmp_path, augmentation=CROPPED, target_augmentation=[])
+    (manifest,) = (folder / "knowledge").glob("*/manifest.json")
+    assert read_json(manifest)["views"] == 1
+    _, augmented = trained(tmp_path / "both", augmentation=CROPPED, knowledge={"views": 2})
+    assert not torch.equal(plain, augmented)
+
+
+def test_an_augmentation_of_the_target_that_does_not_suit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"rows\.taught: .*colour") as error:
+        trained(tmp_path, augmentation=["colour"], target_augmentation=["colour"], knowledge={"read": "live"})
+    assert str(error.value).count("rows.taught") == 1
+    with pytest.raises(UsageError, match=r"rows\.taught: .*colour"):
+        trained(tmp_path, target_augmentation=["colour"], knowledge={"read": "live"})
 
 
 def test_an_augmentation_that_does_not_suit_the_samples_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from limbeck.core import UsageError, did_you_mean
@@ -63,8 +64,12 @@ def check_plan(plan: Plan, faults: Faults) -> None:
 
 def _made(node: Node, faults: Faults) -> Any:
     """What the node makes; None where it cannot, with the fault unless it is known."""
+    return _tried(node.make, faults)
+
+
+def _tried(make: Callable[[], Any], faults: Faults) -> Any:
     try:
-        return node.make()
+        return make()
     except KnownFaultError:
         return None
     except UsageError as error:
@@ -100,7 +105,10 @@ def _check_members(
 def _check_learning(name: str, teacher: TeacherPlan | None, faults: Faults) -> None:
     """What is said of a training by steps has no meaning for a teacher that learns by itself."""
     if teacher is not None and teacher.teacher.learns():
-        said = {key: getattr(teacher, key) for key in ("method", "training", "validator", "augmentation")}
+        said = {
+            key: getattr(teacher, key)
+            for key in ("method", "training", "validator", "augmentation", "target_augmentation")
+        }
         for key in (key for key, value in said.items() if value):
             faults.add(f"teachers.{name}", f"It learns by itself, not by steps of a network: leave out {key!r}.")
 
@@ -155,9 +163,10 @@ def _check_taught(plan: Plan, name: str, row: Row, teachers: Mapping[str, Teache
 def _check_views(plan: Plan, name: str, row: Row, faults: Faults) -> None:
     """What is augmented and taught must be what the teacher saw."""
     node, settings = plan.rows[name], _made(plan.tree.settings["knowledge"], faults)
-    own = _made(node.settings["augmentation"], faults)
-    parts = (_made(plan.tree.settings["augmentation"], faults) if own is None else own) or ()
-    if settings is None or settings.read == "live" or not parts or not row.method.knowledge_streams():
+    shown = {domain: _tried(partial(plan.augmentation, node, domain), faults) or () for domain in ("source", "target")}
+    taught = {"source" if stream == "source" else "target" for stream in row.method.knowledge_streams()}
+    parts = [part for domain in sorted(taught) for part in shown[domain]]
+    if settings is None or settings.read == "live" or not parts:
         return
     mixing = [type(part).__module__.rpartition(".")[2] for part in parts if part.mixes]
     if mixing:

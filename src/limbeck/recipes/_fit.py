@@ -103,7 +103,9 @@ def _suits_task(path: str, method: Method, context: Context, faults: Faults) -> 
 
 
 def _check_augmentation(path: str, node: ObjectNode, context: Context, faults: Faults) -> None:
-    for part in context.plan.augmentation(node):
+    plan = context.plan
+    shown = {part.identity(): part for part in (*plan.augmentation(node), *plan.augmentation(node, "target"))}
+    for part in shown.values():
         try:
             part.check(context.source.shape)
         except UsageError as error:

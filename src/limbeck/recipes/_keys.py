@@ -83,8 +83,8 @@ class KnowledgePlan:
 class TeacherPlan:
     """The teacher, and how it is trained where it is not loaded: by any method, on top of `training`.
 
-    source: the one of several sources that it learns from alone. augmentation: of what it learns from, the
-    recipe's where it does not say, [] for none.
+    source: the one of several sources that it learns from alone. augmentation, target_augmentation: of what it
+    learns from, the recipe's where it does not say, [] for none.
     """
 
     teacher: Annotated[Teacher, Inline()]
@@ -94,6 +94,7 @@ class TeacherPlan:
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
     augmentation: Sequence[Augmentation] | None = None
+    target_augmentation: Sequence[Augmentation] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class Row:
 
     start: the row or the teacher from whose weights it goes on. teacher: by whom it is taught, the
     first teacher where it does not say. student: another network than the recipe's. validator:
-    another choice of the checkpoint than the recipe's. augmentation: other augmentations than the
-    recipe's, [] for none. compress: steps that make the trained student smaller, one after another.
+    another choice of the checkpoint than the recipe's. augmentation, target_augmentation: others than
+    the recipe's, [] for none. compress: steps that make the trained student smaller, one after another.
     """
 
     method: Annotated[Method, Inline()]
@@ -131,6 +132,7 @@ class Row:
     training: Mapping[str, Any] = field(default_factory=dict)
     validator: str | None = None
     augmentation: Sequence[Augmentation] | None = None
+    target_augmentation: Sequence[Augmentation] | None = None
     compress: Sequence[Step] = ()
 
 
@@ -225,10 +227,11 @@ class Recipe:
 
     `teacher: …` is short for `teachers: {teacher: …}`. rows: where there are none, a student of the
     source alone and one whose method is chosen, `auto: auto`. augmentation: what is done to the inputs
-    in training, one after another, in every row and teacher that does not say otherwise. weighting:
-    how often the source's samples are drawn: all alike ("equal"), each of several sources by its
-    share in the mixture that is most like the target ("domain"), or each sample by how likely it is
-    there ("sample"). match: whether the source's images are moved to where the target's content
+    in training, one after another, in every row and teacher that does not say otherwise.
+    target_augmentation: what is done to the target's in its place. weighting: how often the
+    source's samples are drawn: all alike ("equal"), each of several sources by its share in the
+    mixture that is most like the target ("domain"), or each sample by how likely it is there
+    ("sample"). match: whether the source's images are moved to where the target's content
     lies ("frame"), or each number is scaled by its own domain ("columns"). export: the formats in
     which the student of the chosen row leaves the run, after the evaluation. search: how `limbeck
     search` looks for another student; a run does not read it. choices: what an earlier run decided
@@ -243,6 +246,7 @@ class Recipe:
     teachers: Mapping[str, TeacherPlan] = field(default_factory=dict)
     training: Training = field(default_factory=Training)
     augmentation: Sequence[Augmentation] = ()
+    target_augmentation: Sequence[Augmentation] | None = None
     knowledge: KnowledgePlan = field(default_factory=KnowledgePlan)
     split: SplitSettings = field(default_factory=SplitSettings)
     weighting: Weighting = "equal"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from limbeck.augmentations import Augmentation
 from limbeck.methods import Method
@@ -115,10 +115,11 @@ class Plan:
         settings = parse(Training, {**base, **node.settings["training"].make()}, f"{node.path}.training", "", Faults())
         return settings.make()
 
-    def augmentation(self, node: ObjectNode) -> list[Augmentation]:
-        """The augmentations of a row or a teacher: its own, or the recipe's."""
-        own = node.settings["augmentation"].make()
-        return list(self.make("augmentation") if own is None else own)
+    def augmentation(self, node: ObjectNode, domain: Literal["source", "target"] = "source") -> list[Augmentation]:
+        """What a row or a teacher does to the samples of a domain: as it says itself, or else the recipe."""
+        keys = ("augmentation",) if domain == "source" else ("target_augmentation", "augmentation")
+        said = (settings[key].make() for settings in (node.settings, self.tree.settings) for key in keys)
+        return list(next(parts for parts in said if parts is not None))
 
     def foreign(self) -> list[str]:
         """The classes outside limbeck that this recipe calls."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from limbeck.augmentations import Augmentation, Views
+from typing import Literal
+
+from limbeck.augmentations import Views
 from limbeck.core import stream_seed
 from limbeck.methods import Method
 from limbeck.recipes._keys import KnowledgePlan
@@ -18,15 +20,14 @@ def views_of(plan: Plan, node: ObjectNode, method: Method, seed: int) -> dict[st
     Without end, but as many as the store has where its knowledge is read. What combines samples
     leaves out the streams whose labels are read, since a label is that of one sample.
     """
-    parts = plan.augmentation(node)
-    found = {stream: _views(plan, parts, method, stream, seed) for stream in method.reads()}
+    found = {stream: _views(plan, node, method, stream, seed) for stream in method.reads()}
     return {stream: views for stream, views in found.items() if views.parts}
 
 
-def _views(plan: Plan, parts: list[Augmentation], method: Method, stream: str, seed: int) -> Views:
-    domain = "source" if stream == "source" else "target"
+def _views(plan: Plan, node: ObjectNode, method: Method, stream: str, seed: int) -> Views:
+    domain: Literal["source", "target"] = "source" if stream == "source" else "target"
     labelled = stream != "target" or "target_labels" in method.requires()
-    suited = [part for part in parts if not (labelled and part.mixes)]
+    suited = [part for part in plan.augmentation(node, domain) if not (labelled and part.mixes)]
     taught = {"source" if name == "source" else "target" for name in method.knowledge_streams()}
     settings: KnowledgePlan = plan.make("knowledge")
     return Views(suited, stream_seed(seed, "views", domain), settings.views if domain in taught else None)

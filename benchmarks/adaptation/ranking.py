@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,13 +153,10 @@ def by_candidate(cases: Sequence[Mapping[str, Any]]) -> str:
 
 def summary(cases: Sequence[Mapping[str, Any]]) -> str:
     """Kendall's τ within each target and seed, and the balanced accuracy of "do not transfer"."""
-    rankings = {(case["target"], case["seed"]): [] for case in cases}
-    for case in cases:
-        rankings[case["target"], case["seed"]].append(case)
     taus = {
-        "as ranked": agreement(rankings, lambda case: -case["rank"]),
-        "combined score alone": agreement(rankings, lambda case: case["combined"]),
-        "source accuracy": agreement(rankings, lambda case: value(case, "source_accuracy")),
+        "as ranked": agreement(cases, lambda case: -case["rank"]),
+        "combined score alone": agreement(cases, lambda case: case["combined"]),
+        "source accuracy": agreement(cases, lambda case: value(case, "source_accuracy")),
     }
     hurts = np.array([case["realised"] < case["alone"] for case in cases])
     avoided = np.array([avoids(case) for case in cases])
@@ -171,14 +168,20 @@ def summary(cases: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def agreement(rankings: Mapping[Any, Sequence[Mapping[str, Any]]], key: Any) -> str:
-    """Kendall's τ: over the seeds of each target, then mean ± std over the targets."""
-    taus: dict[str, list[float]] = {}
-    for (target, _), cases in rankings.items():
-        realised = [case["realised"] for case in cases]
-        taus.setdefault(target, []).append(kendalltau([key(case) for case in cases], realised).statistic)
-    means = [np.mean(own) for own in taus.values()]
-    return f"{np.mean(means):.2f} ± {np.std(means):.2f}"
+def agreement(cases: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], float]) -> str:
+    """Kendall's τ within each target, mean ± std over the targets: of one seed on average, and of the seeds' means."""
+    single, joint = [], []
+    for target in dict.fromkeys(case["target"] for case in cases):
+        own = [case for case in cases if case["target"] == target]
+        table = {name: [case for case in own if case["name"] == name] for name in (case["name"] for case in own)}
+        said, realised = (
+            np.array([[value_of(case) for case in row] for row in table.values()])
+            for value_of in (key, lambda case: case["realised"])
+        )
+        single.append(np.mean([kendalltau(*pair).statistic for pair in zip(said.T, realised.T, strict=True)]))
+        joint.append(kendalltau(said.mean(1), realised.mean(1)).statistic)
+    of_one, of_all = (f"{np.mean(taus):.2f} ± {np.std(taus):.2f}" for taus in (single, joint))
+    return f"{of_one} ({of_all} of the means over seeds)"
 
 
 def value(case: Mapping[str, Any], score: str) -> float:

@@ -4,7 +4,7 @@ usage: LIMBECK_DATA=… python benchmarks/adaptation/digits.py [--pairs …] [--
 
 At most 6,000 training images a domain, the whole official test sets. The teacher is a CNN of 421,834 parameters, the
 student a tenth of it. Nothing is chosen by target labels: one setting for both pairs, the last checkpoint counts, and
-the target's test labels are read once, at the end. Framed: the source's images are scaled and shifted as a whole to
+the target's test labels are read once, at the end. What adapts itself labels the target's images as they are. Framed: the source's images are scaled and shifted as a whole to
 lie as the unlabelled target's do (`match: frame`). Each pair, seed and setting of `match` is a run folder of its own;
 the same command goes on where it was stopped, and prints the table of what is there.
 
@@ -62,19 +62,22 @@ KL = {"kl": {"temperature": 2.0}}
 
 def mean_teacher(*terms: Any) -> dict[str, Any]:
     return {
-        "mean_teacher": {
-            "objectives": ["cross_entropy", INFORMATION, *terms],
-            "strong": STRONG,
-            "threshold": 0.9,
-            "statistics": "target",
-        }
+        "objectives": ["cross_entropy", INFORMATION, *terms],
+        "strong": STRONG,
+        "threshold": 0.9,
+        "statistics": "target",
     }
 
 
 DISTILL = {"distill": {"objectives": ["cross_entropy", KL], "statistics": "target"}}
 TEACHERS = {
     "source_teacher": {"network": {"network": TEACHER}, "title": "teacher, source only"},
-    "adapted_teacher": {"network": {"network": TEACHER}, "method": mean_teacher(), "title": "teacher, adapted"},
+    "adapted_teacher": {
+        "network": {"network": TEACHER},
+        "method": {"mean_teacher": mean_teacher()},
+        "target_augmentation": [],
+        "title": "teacher, adapted",
+    },
 }
 UNFRAMED = {
     "plain": {"source_only": {}, "augmentation": [], "title": "source only, no augmentation, not framed"},
@@ -84,11 +87,12 @@ FRAMED = {
     "framed": {"source_only": {}, "augmentation": [], "title": "source only, no augmentation"},
     "alone": {"source_only": {}, "title": "source only"},
     "statistics": {"adabn": {}, "start": "alone", "title": "… with the target's BatchNorm statistics"},
-    "adapted": {**mean_teacher(), "title": "adapted, no teacher"},
+    "adapted": {"mean_teacher": mean_teacher(), "target_augmentation": [], "title": "adapted, no teacher"},
     "distilled": {**DISTILL, "teacher": "source_teacher", "title": "distilled from the unadapted teacher"},
     "distilled_from_adapted": {**DISTILL, "teacher": "adapted_teacher", "title": "distilled from the adapted teacher"},
     "distilled_and_adapted": {
-        **mean_teacher(KL),
+        "mean_teacher": mean_teacher(KL),
+        "target_augmentation": [],
         "teacher": "adapted_teacher",
         "title": "distilled from the adapted teacher, and adapted",
     },

@@ -4,9 +4,10 @@ usage: LIMBECK_DATA=… python benchmarks/adaptation/digits.py [--pairs …] [--
 
 At most 6,000 training images a domain, the whole official test sets. The teacher is a CNN of 421,834 parameters, the
 student a tenth of it. Nothing is chosen by target labels: one setting for both pairs, the last checkpoint counts, and
-the target's test labels are read once, at the end. What adapts itself labels the target's images as they are. Framed: the source's images are scaled and shifted as a whole to
-lie as the unlabelled target's do (`match: frame`). Each pair, seed and setting of `match` is a run folder of its own;
-the same command goes on where it was stopped, and prints the table of what is there.
+the target's test labels are read once, at the end. What adapts itself labels the target's images as they are. Framed:
+the source's images are scaled and shifted as a whole to lie as the unlabelled target's do (`match: frame`). Each pair,
+seed and setting of `match` is a run folder of its own; the same command goes on where it was stopped, and prints the
+table of what is there.
 
 --peers: full-size networks of skada (pip install skada skorch) and SHOT, without augmentation or framing, on the same
 images, with as many passes over them.

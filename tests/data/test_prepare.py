@@ -127,10 +127,31 @@ def test_matched_columns_are_scaled_by_the_rows_that_train_of_their_own_domain()
     assert torch.equal(matched[2].transform(far.inputs), matched[1].inputs)  # which later predictions go by
     assert any("own mean and deviation" in note for note in matched[1].notes)
     pixels = replace(vectors(), inputs=np.zeros((100, 1, 4, 4)))
-    for kind, sentence in ((ImagePreprocessing(), "is for tables and vectors"), (VectorPreprocessing(False), "scaled")):
-        with pytest.raises(UsageError, match=f"The 'match' of the recipe is columns.*{sentence}"):
+    unfit = (
+        (ImagePreprocessing(), "columns", "is for the numbers of tables and vectors"),
+        (VectorPreprocessing(False), "columns", "is columns.*scaled"),
+        (VectorPreprocessing(), "units", "is units, which is for tables"),
+    )
+    for kind, match, sentence in unfit:
+        with pytest.raises(UsageError, match=f"The 'match' of the recipe {sentence}"):
             raw = pixels if isinstance(kind, ImagePreprocessing) else vectors()
-            prepare(raw, raw, kind, SplitSettings(), match="columns")
+            prepare(raw, raw, kind, SplitSettings(), match=match)
+
+
+def test_units_are_matched_where_a_column_has_another_and_nowhere_else() -> None:
+    """A column in another unit is as if it had ours; one that is shifted for a reason stays shifted."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"weight": random.normal(70, 12, 200), "age": random.normal(40, 10, 200)})
+    labels = np.array(["a", "b"] * 100, dtype=object)
+    near = Raw("clinic", frame, labels, "classification")
+    far = replace(near, name="field", inputs=frame.assign(weight=1000 * frame["weight"], age=frame["age"] + 10))
+    source, target, fitted, _ = prepare(near, far, TablePreprocessing(), SplitSettings(), match="units")
+    assert torch.allclose(target.inputs[:, 0], source.inputs[:, 0], atol=0.5)
+    assert abs(float((target.inputs[:, 1] - source.inputs[:, 1]).mean()) - 1) < 0.1  # ten years, in deviations
+    assert torch.equal(fitted.transform(far.inputs), target.inputs)
+    assert "By its own mean and deviation it scales 'weight'." in target.notes
+    alike = prepare(near, replace(near, name="other"), TablePreprocessing(), SplitSettings(), match="units")[1]
+    assert any("no column lies on another scale" in note for note in alike.notes)
 
 
 def test_what_cannot_be_used_is_said() -> None:

@@ -184,7 +184,7 @@ def test_numbers_on_another_scale_are_matched(new: Write, tables: tuple[Path, Pa
     far = pd.read_csv(tables[1])
     far.assign(**{number: far[number] * 100 + 1000}).to_csv(tables[1], index=False)
     path, notes = new(*tables, "sick")
-    assert "match: columns " in path.read_text()
+    assert "match: units " in path.read_text()
     assert f"On another scale in the source: {number}." in notes
     (folder,) = run_recipe(
         path, runs=tmp_path / "runs", overrides=[*QUICK, "rows={alone: source_only}"], stages=["gap"], quiet=True

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
@@ -84,9 +84,12 @@ class Preprocessing(ABC):
         """The numbers that lie on another scale in these inputs than in the source's, by name."""
         return []
 
-    def matched(self, inputs: Inputs) -> Self:
-        """The same for another domain, each number by its own mean and deviation; `UsageError` where there is none."""
-        raise UsageError("The 'match' of the recipe is columns, which is for tables and vectors. Leave 'match' out.")
+    def matched(self, inputs: Inputs, names: Collection[str] | None = None) -> Self:
+        """The same for another domain, each number by its own mean and deviation; `UsageError` where there is none.
+
+        names: these alone, of `foreign`; all where it is None.
+        """
+        raise UsageError("The 'match' of the recipe is for the numbers of tables and vectors. Leave 'match' out.")
 
 
 class Data(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -23,7 +23,9 @@ from limbeck.data._tables import TablePreprocessing
 from limbeck.data._text import TextPreprocessing
 from limbeck.data._vectors import VectorPreprocessing
 
-__all__ = ["prepare", "restore_preprocessing"]
+__all__ = ["Match", "prepare", "restore_preprocessing"]
+
+Match = Literal["none", "frame", "columns", "units"]
 
 KINDS: dict[str, type[Preprocessing]] = {
     "table": TablePreprocessing,
@@ -43,7 +45,7 @@ def prepare(
     preprocessing: Preprocessing,
     split: SplitSettings,
     classes: Literal["same", "shared", "source"] = "same",
-    match: Literal["none", "frame", "columns"] = "none",
+    match: Match = "none",
 ) -> tuple[Domain, Domain, Preprocessing, Task]:
     """Check, divide, fit on the source's train rows, apply to both.
 
@@ -53,8 +55,9 @@ def prepare(
     target, and nothing of the source's other splits, changes what is fitted. match: "frame" moves
     the source's images, once they are prepared, to where the target's content lies, by the
     unlabelled images of both that train; "columns" scales each number by the mean and deviation
-    of its own domain, those of the target for all that is predicted later. `UsageError` where the
-    domains cannot be used so; the sentence names the domain.
+    of its own domain, those of the target for all that is predicted later, "units" only the
+    numbers that lie on another scale there. `UsageError` where the domains cannot be used so; the
+    sentence names the domain.
 
     >>> rows, labels = np.arange(40.0).reshape(20, 2), np.array(["a", "b"] * 10, dtype=object)
     >>> raw = Raw("toy", rows, labels, "classification")
@@ -81,15 +84,23 @@ def prepare(
     with _owner(source):
         fitted = preprocessing.fit(take(source.inputs, splits["train"]))
     near = _domain(source, "source", labels, task, splits, fitted)
-    if match == "columns":
+    if match in ("columns", "units"):
         with _owner(target):
-            trained = np.concatenate([target_splits["labelled"], target_splits["train"]])
-            fitted = fitted.matched(take(target.inputs, trained))
-        target = replace(target, notes=(*target.notes, "Its numbers are scaled by its own mean and deviation."))
+            trained = take(target.inputs, np.concatenate([target_splits["labelled"], target_splits["train"]]))
+            chosen = fitted.foreign(trained) if match == "units" else None
+            fitted = fitted.matched(trained, chosen)
+        note = f"By its own mean and deviation it scales {_these(chosen)}."
+        target = replace(target, notes=(*target.notes, note))
     far = _domain(target, "target", target_labels, task, target_splits, fitted)
     if match == "frame":
         match_frames(near, far)
     return near, far, fitted, task
+
+
+def _these(names: Sequence[str] | None) -> str:
+    if names is None:
+        return "its numbers"
+    return ", ".join(map(repr, names)) or "nothing: no column lies on another scale"
 
 
 def restore_preprocessing(state: Mapping[str, Any]) -> Preprocessing:

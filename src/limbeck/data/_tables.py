@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -113,7 +113,7 @@ class TablePreprocessing(Preprocessing):
             notes.append(f"{share:.0%} of the values are missing and count as the source's median, or as no category.")
         many = ", ".join(map(repr, self.foreign(frame)))
         if many:
-            notes.append(f"On another scale than in the source: {many}. `match: columns` scales each domain by itself.")
+            notes.append(f"On another scale than in the source: {many}. `match: units` scales them by themselves.")
         extra = [name for name in map(str, frame.columns) if name not in {*names, *self.unused}]
         return notes + [f"Column {name!r} is not in the source and not used." for name in extra]
 
@@ -122,11 +122,12 @@ class TablePreprocessing(Preprocessing):
         frame = _checked(inputs)
         return [column.name for column in self.columns if column.name in frame and _foreign(column, frame[column.name])]
 
-    def matched(self, inputs: Inputs) -> Self:
+    def matched(self, inputs: Inputs, names: Collection[str] | None = None) -> Self:
         """Numbers and dates by these rows; what is not here, or takes two values alone, as yes and no, stays."""
         frame = _checked(inputs)
+        here = set(frame) if names is None else {*frame} & {*names}
         made = type(self)()
-        made.columns = [_matched(c, frame[c.name]) if c.name in frame else c for c in self.columns]
+        made.columns = [_matched(c, frame[c.name]) if c.name in here else c for c in self.columns]
         made.unused, made.lacking = dict(self.unused), list(self.lacking)
         return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,8 +55,10 @@ class VectorPreprocessing(Preprocessing):
 
         return transformed(values, (len(mean),), scaled)
 
-    def matched(self, inputs: Inputs) -> Self:
+    def matched(self, inputs: Inputs, names: Collection[str] | None = None) -> Self:
         """Each feature by its mean and deviation here."""
+        if names is not None:
+            raise UsageError("The 'match' of the recipe is units, which is for tables. Use columns for vectors.")
         if not self.normalise:
             raise UsageError("The 'match' of the recipe is columns, and by 'scale' these vectors are not scaled.")
         return type(self)().fit(inputs)

@@ -12,7 +12,7 @@ from torch import nn
 from limbeck.augmentations import Augmentation
 from limbeck.compression import Compression
 from limbeck.core import Inline, UsageError, bad_value
-from limbeck.data import Data, SplitSettings
+from limbeck.data import Data, Match, SplitSettings
 from limbeck.distances import Distance
 from limbeck.export import Export
 from limbeck.gap import GapSettings
@@ -232,7 +232,8 @@ class Recipe:
     source's samples are drawn: all alike ("equal"), each of several sources by its share in the
     mixture that is most like the target ("domain"), or each sample by how likely it is there
     ("sample"). match: whether the source's images are moved to where the target's content
-    lies ("frame"), or each number is scaled by its own domain ("columns"). export: the formats in
+    lies ("frame"), or each number is scaled by its own domain ("columns"), or those alone that lie
+    on another scale ("units"). export: the formats in
     which the student of the chosen row leaves the run, after the evaluation. search: how `limbeck
     search` looks for another student; a run does not read it. choices: what an earlier run decided
     by measurement (precision and the like), to be kept; a run writes its own here.
@@ -251,7 +252,7 @@ class Recipe:
     split: SplitSettings = field(default_factory=SplitSettings)
     weighting: Weighting = "equal"
     classes: Literal["same", "shared", "source"] = "same"
-    match: Literal["none", "frame", "columns"] = "none"
+    match: Match = "none"
     gap: GapPlan = field(default_factory=GapPlan)
     auto: AutoPlan = field(default_factory=AutoPlan)
     seeds: Annotated[int, Gt(0)] | Sequence[int] = 3

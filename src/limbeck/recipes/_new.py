@@ -153,7 +153,7 @@ def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
     near, far, fitted, task = _prepared(_render(values), source, target)
     foreign = fitted.foreign(target.inputs)
     if foreign:
-        values["match"] = "columns"
+        values["match"] = "units"
         near, far, _, task = _prepared(_render(values), source, target)
         far.notes = (*far.notes, f"On another scale in the source: {', '.join(foreign)}.")
     text = _render(values)

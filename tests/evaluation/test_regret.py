@@ -48,6 +48,15 @@ def test_the_first_of_equal_scores_is_chosen_and_never_a_nan():
     assert regret([math.nan, 1.0, 1.0], _history(), LABELS, TASK).chosen == 1
 
 
+def test_a_checkpoint_that_was_kept_against_the_scores_is_the_chosen_one():
+    assert regret([1.0, 0.0, 0.5], _history(), LABELS, TASK, kept=1).chosen == 1
+    assert [regret([1.0, 0.0, 0.5], _history(), LABELS, TASK, kept=kept).regret for kept in range(3)] == [
+        0.5,
+        0.0,
+        0.25,
+    ]
+
+
 def test_scores_must_fit_the_checkpoints():
     with pytest.raises(UsageError, match="3 checkpoints"):
         regret([1.0], _history(), LABELS, TASK)

@@ -56,7 +56,7 @@ def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     assert steps[0] == steps[1]
     mine, theirs = (read_json(place / "results.json") for place in (whole, folder))
     assert [row["target"] for row in mine["rows"]] == [row["target"] for row in theirs["rows"]]
-    assert [entry["split"] for entry in theirs["openings"]] == ["train", "test", "selection"]
+    assert [entry["split"] for entry in theirs["openings"]] == ["train", "selection", "test", "selection"]
 
 
 def test_a_run_that_is_killed_in_its_contest_chooses_the_same(

@@ -182,12 +182,21 @@ def test_labels_behind_a_row_are_counted(recipe: Recipe, run: Run) -> None:
     }  # fmt: skip
 
 
+def test_an_upper_bound_is_chosen_by_the_labels_that_it_may_see(recipe: Recipe, run: Run) -> None:
+    rows = {row["name"]: row for row in read_json(run(recipe) / "results.json")["rows"]}
+    for seed in rows["upper_bound"]["seeds"]:
+        assert seed["regret"] == 0.0 and seed["epoch"] == seed["oracle_epoch"]
+    assert "target_validation" in rows["upper_bound"]["seeds"][0]["validators"]
+    assert "target_validation" not in rows["alone"]["seeds"][0]["validators"]
+
+
 def test_every_opening_is_in_the_audit_and_no_other(recipe: Recipe, run: Run) -> None:
     recipe["seeds"] = 2
     run(recipe, stages=["teacher", "knowledge", "student"])
     folder = run(recipe)
     opened = [(entry["split"], entry["row"]) for entry in read_json(folder / "results.json")["openings"]]
-    assert opened == [("train", "upper_bound"), ("train", "upper_bound"), ("test", None), ("selection", None)]
+    upper = [("train", "upper_bound"), ("selection", "upper_bound")]
+    assert opened == [*upper, *upper, ("test", None), ("selection", None)]
     lines = (folder / "openings.jsonl").read_text().splitlines()
     assert [json.loads(line)["split"] for line in lines] == [split for split, _ in opened]
     sizes = read_json(folder / "domains.json")["target"]["splits"]

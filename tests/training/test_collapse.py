@@ -152,7 +152,7 @@ def test_it_goes_on_where_it_is_told_to_and_says_so(tmp_path: Path) -> None:
     done, log = trained(job(tmp_path, swallowing(), on_collapse="go_on"))
     assert len(log) == 8 and done["collapse"].endswith("is expected.")
     logits = np.load(tmp_path / "history.npz")["target_logits"][done["chosen"]]
-    assert (logits.argmax(1) == 0).mean() > 0.95  # the validator took such a one
+    assert (logits.argmax(1) == 0).mean() < 0.7  # what has unlearnt the source is not taken, whatever its score
     _, plain = trained(job(tmp_path / "healthy", swallowing(0.98), on_collapse="go_on"))
     assert not any("collapse" in line for line in plain)
 

@@ -29,13 +29,15 @@ def regret(
     labels: Int[Tensor, " n"] | Float[Tensor, " n"],
     task: Task,
     metric: str | None = None,
+    kept: int | None = None,
 ) -> Regret:
     """The regret of a validator that scored each checkpoint (higher is better, the first of equals, NaN never).
 
     Where the chosen checkpoint is among the best ones it is the oracle too, and the regret 0.
 
     logits: the checkpoints' outputs on the target's selection split; labels: of that split, in the
-    user's unit. metric: "accuracy" or "rmse" by task, or "balanced_accuracy".
+    user's unit. metric: "accuracy" or "rmse" by task, or "balanced_accuracy". kept: the checkpoint that was kept,
+    where it is not the one with the highest score, such as one from before a collapse.
 
     >>> import torch
     >>> logits = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
@@ -48,6 +50,6 @@ def regret(
     counts = np.ones((1, len(labels)))
     quality = statistic_for(metric, labels)(counts, sample_scores(logits, labels, task))[0]
     loss = np.nan_to_num(quality if metric == "rmse" else -quality, nan=np.inf)
-    chosen = int(np.argmax(np.nan_to_num(np.asarray(scores, dtype=float), nan=-np.inf)))
+    chosen = int(np.argmax(np.nan_to_num(np.asarray(scores, dtype=float), nan=-np.inf))) if kept is None else kept
     oracle = chosen if loss[chosen] == loss.min() else int(loss.argmin())
     return Regret(oracle, chosen, float(loss[chosen] - loss[oracle]))

@@ -117,7 +117,8 @@ def _seed(study: Study, seed: SeedRecord, metric: str) -> Json:
     if seed.history is not None and study.selection_labels is not None:
         history = seed.history
         labels = study.selection_labels[: history.logits.shape[1]]
-        found = regret(history.scores, history.logits, labels, study.task, metric)
+        kept = None if seed.epoch is None else list(history.epochs).index(seed.epoch)
+        found = regret(history.scores, history.logits, labels, study.task, metric, kept)
         oracle, lost = int(history.epochs[found.oracle]), _finite(found.regret)
     return {
         "seed": seed.seed,

@@ -17,10 +17,13 @@ from limbeck.recipes._plan import Plan, objectives_of
 from limbeck.recipes._schema import Faults, parse
 from limbeck.training import Training
 
-__all__ = ["ON_SOURCE", "check_name", "check_plan"]
+__all__ = ["ON_SOURCE", "ON_TARGET", "check_name", "check_plan"]
 
 ON_SOURCE = "source_validation"
 """The validator that reads the source, which a source-free row may not."""
+
+ON_TARGET = "target_validation"
+"""The same on the target: what chooses the checkpoint of an upper bound, and of nothing else."""
 
 _UNFIT = re.compile(r'^$|^[\s.]|\s$|[/\\:*?"<>|\x00-\x1f]')
 

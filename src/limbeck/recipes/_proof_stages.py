@@ -118,7 +118,7 @@ def student_record(context: Context, name: str) -> RowRecord:
         bytes=int(kept["bytes"]),
         milliseconds_per_sample=round(float(kept["milliseconds"]), 4),
         seeds=[
-            _seed_record(context, seed, folder, row.validator)
+            _seed_record(seed, folder, validator_of(context, row.validator, row.method))
             for seed, folder in zip(context.plan.seeds, folders, strict=True)
         ],
         reads=_reads(context, name, row, folders[0]),
@@ -156,10 +156,10 @@ def _labels_behind(context: Context, name: str) -> int:
     return max((_labels_behind(context, str(other)) for other in before), default=0)
 
 
-def _seed_record(context: Context, seed: int, folder: Path, validator: str | None) -> SeedRecord:
+def _seed_record(seed: int, folder: Path, validator: str) -> SeedRecord:
     done = read_json(folder / "done.json")
     kept, history = np.load(folder / "predictions.npz"), np.load(folder / "history.npz")
-    scores = history[f"validator/{validator_of(context, validator)}"]
+    scores = history[f"validator/{validator}"]
     told = {name.partition("/")[2]: history[name].tolist() for name in history if name.startswith("diagnostics/")}
     logits = torch.from_numpy(history["target_logits"])
     return SeedRecord(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import Domain, Spec, UsageError
+from limbeck.core import Domain, Spec, Task, UsageError
 from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import DEFAULT_VALIDATOR, REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
 from limbeck.knowledge import Reader
 from limbeck.methods import Method
 from limbeck.networks import Observed
-from limbeck.recipes._check import ON_SOURCE
+from limbeck.recipes._check import ON_SOURCE, ON_TARGET
 from limbeck.recipes._choices import measured_settings
 from limbeck.recipes._context import Context
 from limbeck.recipes._keys import Row, TeacherPlan
@@ -122,36 +123,44 @@ def job_of(context: Context, who: Trained, method: Method, validator: str | None
     settings = plan.training(who.node)
     settings = measured_settings(context, who.name, method, settings)
     purpose = f"training of {who.name}"
-    opened = ("train",) if "target_labels" in method.requires() else ()
+    opened = ("train", "selection") if "target_labels" in method.requires() else ()
+    target = context.target.view(opened, purpose, who.name)
     return Job(
         name=who.name,
         folder=who.folder,
         method=method,
-        domains={"source": context.source.view(), "target": context.target.view(opened, purpose, who.name)},
+        domains={"source": context.source.view(), "target": target},
         stores=who.stores,
         settings=settings,
         seed=who.seed,
-        validate=lambda source, labels, target, features: _scores(
-            Observations(source, labels, target, task, target_features=features)
-        ),
-        validator=validator_of(context, validator),
+        validate=partial(_scores, task, target.labels("selection") if opened else None),
+        validator=validator_of(context, validator, method),
         about=about,
         views=views_of(plan, who.node, method, who.seed),
         hopeless=who.hopeless,
     )
 
 
-def validator_of(context: Context, own: str | None) -> str:
-    """The validator that chooses: a row's own, the recipe's, or the task's default."""
+def validator_of(context: Context, own: str | None, method: Method | None = None) -> str:
+    """The validator that chooses: a row's own, the recipe's, or the task's default; an upper bound's sees labels."""
     default = DEFAULT_VALIDATOR if context.task.is_classification else ON_SOURCE
+    if method is not None and "target_labels" in method.requires():
+        return own or ON_TARGET
     return own or context.plan.value("validator") or default
 
 
-def _scores(seen: Observations) -> dict[str, float]:
-    names = set(VALIDATORS if seen.task.is_classification else REGRESSION_VALIDATORS)
-    if not len(seen.source_logits):  # of a source-free training, whose checkpoint is chosen on the target alone
+def _scores(
+    task: Task, truth: Tensor | None, source: Tensor, labels: Tensor, target: Tensor, features: Tensor
+) -> dict[str, float]:
+    """What the validators say of a checkpoint; truth: the target's labels, of an upper bound alone."""
+    seen = Observations(source, labels, target, task, target_features=features)
+    names = set(VALIDATORS if task.is_classification else REGRESSION_VALIDATORS)
+    if not len(source):  # of a source-free training, whose checkpoint is chosen on the target alone
         names.discard(ON_SOURCE)
-    return {name: validate(name, seen) for name in sorted(names)}
+    scores = {name: validate(name, seen) for name in sorted(names)}
+    if truth is not None:
+        scores[ON_TARGET] = validate(ON_SOURCE, Observations(target, truth[: len(target)], target, task))
+    return scores
 
 
 def student_stage(context: Context) -> None:

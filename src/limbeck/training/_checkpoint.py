@@ -22,8 +22,8 @@ class Progress:
 
     scores: each evaluation's validator scores; chosen: index of the best so far. diagnostics: each evaluation's, by
     name; bandwidth, expected (class shares) and tells (how well the classes were told apart when they were estimated)
-    are what they are measured by. sound: whether each evaluation's answers had not collapsed. collapse: the sentence,
-    where it ended in a collapse.
+    are what they are measured by. sound: whether each evaluation's answers had not collapsed. learnt: what the
+    student knew of the source at each, from 0 (chance) to 1. collapse: the sentence, where it ended in a collapse.
     """
 
     step: int = 0
@@ -42,6 +42,7 @@ class Progress:
     expected: list[float] = field(default_factory=list)
     tells: float = -1.0
     sound: list[bool] = field(default_factory=list)
+    learnt: list[float] = field(default_factory=list)
     collapse: str | None = None
 
 

@@ -18,6 +18,9 @@ from limbeck.training._predict import Seen, observe
 
 __all__ = ["SELECTION_CAP", "evaluate"]
 
+KNOWN, LEARNT = 0.2, 0.5
+"""Where a checkpoint of a training knows so much of the source, others must know this share of that."""
+
 SELECTION_CAP = 2000
 """At most so many samples of each selection split are scored."""
 
@@ -50,6 +53,7 @@ def evaluate(
     for name, score in scores.items():
         progress.scores.setdefault(name, []).append(score)
     progress.sound.append(trouble is None)
+    progress.learnt.append(_learnt(method, source.logits, labels))
     _choose(job, progress)
     collapse = judge(job, progress, trouble, epoch, last or progress.stopped)
     return values if collapse is None else {**values, "collapse": collapse}
@@ -73,10 +77,29 @@ def _scores(job: Job, source: Seen, labels: Tensor, target: Seen, epoch: int) ->
     return scores
 
 
+def _learnt(method: Method, logits: Tensor, labels: Tensor) -> float:
+    """The mean recall of the source's classes, from 0 at chance to 1; 0 where it does not learn from them."""
+    if not method.task.is_classification or "source" not in method.reads() or not len(labels):
+        return 0.0
+    said, classes = logits.argmax(1), labels.unique()
+    recall = torch.stack([(said[labels == c] == c).double().mean() for c in classes]).mean().item()
+    return (recall * len(classes) - 1) / (len(classes) - 1) if len(classes) > 1 else 0.0
+
+
 def _choose(job: Job, progress: Progress) -> None:
-    """Keep the student where it is better than all before; where it may fall back, whatever is sound is better."""
+    """Keep the student where it is better than all before.
+
+    Where it may fall back, whatever is sound is better. And whatever knows half as much of the source as the one that
+    knows most is better than what does not: of answers that were hardly learnt no score is to be believed, since a
+    new network's may be balanced, and lie in clusters.
+    """
     history, falls_back = progress.scores[job.validator], job.settings.on_collapse == "fall_back"
-    ranks = [(sound or not falls_back, score) for sound, score in zip(progress.sound, history, strict=True)]
+    most = max(progress.learnt)
+    least = LEARNT * most if most >= KNOWN else -math.inf
+    ranks = [
+        (sound or not falls_back, learnt >= least, score)
+        for sound, learnt, score in zip(progress.sound, progress.learnt, history, strict=True)
+    ]
     if progress.chosen < 0 or ranks[-1] > ranks[progress.chosen]:
         progress.chosen = len(history) - 1
         progress.best = {

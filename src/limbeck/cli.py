@@ -155,15 +155,12 @@ def predict(
     seed: Annotated[int | None, typer.Option(help="Another seed than the first.")] = None,
 ) -> None:
     """Predict with a run's student, or an exported one, with probabilities."""
-    from limbeck.core.files import write_text
-    from limbeck.recipes import predict_file
+    from limbeck.recipes import predict_file, write_predictions
 
-    text = predict_file(run, data, row, seed).to_csv(index=False)
     if out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(predict_file(run, data, row, seed).to_csv(index=False))
     else:
-        write_text(out, text)
-        print(f"{out}: {text.count(chr(10)) - 1} predictions")
+        print(f"{out}: {write_predictions(out, run, data, row, seed)} predictions")
 
 
 @app.command()

@@ -34,6 +34,27 @@ def test_blank_lines_question_marks_and_row_numbers(tmp_path: Path) -> None:
     assert frame.isna().to_numpy().tolist() == [[True, False], [False, True]]
 
 
+def test_row_numbers_that_were_written_once_more_are_left_out(tmp_path: Path) -> None:
+    for name in ("t.csv", "t.parquet"):
+        frame = pd.DataFrame({"Unnamed: 0": [5, 6], "a": [1, 2], "Unnamed: 0.1": ["x", "y"]})
+        frame.to_csv(tmp_path / name, index=False) if name.endswith("csv") else frame.to_parquet(tmp_path / name)
+        assert list(read_table(tmp_path / name)) == ["a", "Unnamed: 0.1"]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read_where_no_comma_separates(tmp_path: Path, separator: str) -> None:
+    rows = [("a", "b", "c", "d"), ("0,4", "1,5e3", "2,0", "x,1"), ("-1", "", "?", "3,5"), ("2,25", "7", "1.5", "4")]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(separator.join(row) for row in rows))
+    frame = read_table(path)
+    assert frame["a"].tolist() == [0.4, -1.0, 2.25]
+    assert frame["b"].fillna(0).tolist() == [1500.0, 0.0, 7.0]
+    assert frame["c"].tolist()[0] == "2,0" and frame["d"].tolist() == ["x,1", "3,5", "4"]  # no column of numbers
+    quoted = tmp_path / "q.csv"
+    quoted.write_text('a,b\n"0,4",1\n"1,5",2\n')
+    assert read_table(quoted)["a"].tolist() == ["0,4", "1,5"]  # it may be a list of two
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

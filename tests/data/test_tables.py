@@ -67,6 +67,14 @@ def test_outliers_of_the_target_end_at_the_limit() -> None:
     assert made(preprocessing, a=[1e9, -1e300]).tolist() == [[CLIP], [-CLIP]]
 
 
+def test_text_of_many_values_is_told() -> None:
+    """Such as a date in a way that is not read, or a number with units."""
+    days = [f"{day:02}/{month:02}/2020" for month in range(1, 5) for day in range(1, 29)] * 2
+    fitted = TablePreprocessing().fit(pd.DataFrame({"day": days, "sex": ["m", "f"] * 112}))
+    (note,) = fitted.notes
+    assert note.startswith("Column 'day' is text with more than 30 values") and "read as YYYY-MM-DD" in note
+
+
 def test_unknown_levels_are_zeros_or_join_the_pooled_ones() -> None:
     assert made(fitted(a=list("xyxy")), a=["new", None]).tolist() == [[0, 0], [0, 0]]
     levels = [f"l{number}" for number in range(40) for _ in range(40 - number)]

@@ -54,6 +54,15 @@ def test_a_table_from_a_file(ending: str, separator: str, tmp_path: Path) -> Non
     assert len(fitted.columns) == 8
 
 
+def test_decimal_commas_in_a_file(tmp_path: Path) -> None:
+    near = pd.DataFrame({"size": [0.5, 1.25, 2.0, None], "kind": ["a", "b", "a", "b"], "codes": ["1,2", "x", "3", "x"]})
+    fitted = TablePreprocessing().fit(near)
+    path = tmp_path / "far.csv"
+    path.write_text("size;kind;codes\n0,75;a;1,2\n?;b;x\n-1,5;a;3\n")
+    assert fitted.read(path)["size"].fillna(0).tolist() == [0.75, 0, -1.5]
+    agree(fitted, fitted.read(path), read(path))
+
+
 def _written(frame: pd.DataFrame, path: Path, separator: str) -> Path:
     frame.to_csv(path, index=False, sep=separator)
     return path

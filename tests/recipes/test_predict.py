@@ -14,7 +14,7 @@ import torch
 
 from limbeck.core import UsageError
 from limbeck.core.files import read_json
-from limbeck.recipes import load_plans, load_student, predict_file
+from limbeck.recipes import load_plans, load_student, predict_file, write_predictions
 from limbeck.recipes._console import Console
 from limbeck.recipes._context import open_context
 
@@ -44,6 +44,13 @@ def test_test_rows_get_what_the_evaluation_saw(
     right = (found["prediction"] == pd.read_csv(tables[1])["sick"].iloc[target.splits["test"]]).mean()
     (row,) = (row for row in results["rows"] if row["name"] == "distilled")
     assert right == pytest.approx(row["seeds"][0]["target"]["accuracy"])
+
+
+def test_predictions_are_written_as_csv_alone(ran: Path, tables: tuple[Path, Path], tmp_path: Path) -> None:
+    assert write_predictions(tmp_path / "p.csv", ran, tables[0]) == len(pd.read_csv(tmp_path / "p.csv"))
+    with pytest.raises(UsageError, match=r"written as CSV, and .*p.parquet ends in .parquet: name a .csv file"):
+        write_predictions(tmp_path / "p.parquet", ran, tables[0])
+    assert not (tmp_path / "p.parquet").exists()
 
 
 def test_predictions_keep_the_order_of_the_rows_and_sum_to_one(

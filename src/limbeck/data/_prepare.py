@@ -69,10 +69,10 @@ def prepare(
     _check(target, "target")
     source, target = _labelled_source(source), _known_target(target)
     names: tuple[str, ...] = ()
-    if target.labels is not None and source.kind != target.kind:
+    if source.labels is not None and target.labels is not None and source.kind != target.kind:
         raise UsageError(
-            f"The labels of {source.name} are for {source.kind}, those of {target.name} for {target.kind}. "
-            "Set the 'task' of both."
+            f"The labels of {source.name} are for {source.kind}, those of {target.name} for {target.kind}, such as "
+            f"{source.labels[0]!r} and {target.labels[0]!r}. Mend the values, or set the 'task' of both."
         )
     if source.kind == "classification":
         source, target, names = agree_on_classes(source, target, classes)

@@ -17,6 +17,8 @@ from limbeck.core.tables import pd
 __all__ = ["expanded", "read_table"]
 
 SEPARATORS = (",", ";", "\t")
+DECIMAL = r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?"
+UNNAMED = re.compile(r"Unnamed: \d+")
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
 
 
@@ -33,8 +35,9 @@ def read_table(path: Path) -> pd.DataFrame:
     """Rows of a .csv (.csv.gz, .tsv, .txt) or .parquet file.
 
     The separator is the one of comma, semicolon and tab that the header has most of. UTF-8, with
-    or without a mark at its start. Empty cells, NA, NaN, null and "?" are missing values. A column without a
-    name, which is where programs write row numbers, is left out. `UsageError` says what is wrong
+    or without a mark at its start. Empty cells, NA, NaN, null and "?" are missing values. Where the separator is
+    no comma, a column of numbers such as 0,4 has decimal commas. A column without a name, or one called
+    "Unnamed: 0", which is where programs write row numbers, is left out. `UsageError` says what is wrong
     with the file, and in which line.
     """
     path = expanded(path)
@@ -45,6 +48,7 @@ def read_table(path: Path) -> pd.DataFrame:
     if not path.name.lower().endswith(ENDINGS):
         raise UsageError(f"{path} must end in one of {', '.join(ENDINGS)}: the ending says how it is read.")
     frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
+    frame = frame[[name for name in map(str, frame) if name and not UNNAMED.fullmatch(name)]]
     if not len(frame):
         raise UsageError(f"{path} has a header and no rows.")
     return frame
@@ -72,7 +76,7 @@ def _read_text(path: Path) -> pd.DataFrame:
     header = _checked_header(path, text, separator)
     frame = _parsed(path, text, separator)
     frame.columns = pd.Index(header)
-    return frame[[name for name in header if name]]
+    return frame if separator == "," else frame.transform(_with_points)
 
 
 def _parsed(path: Path, text: str, separator: str) -> pd.DataFrame:
@@ -89,6 +93,16 @@ def _parsed(path: Path, text: str, separator: str) -> pd.DataFrame:
             )
         except (ValueError, OverflowError, pd.errors.ParserWarning) as error:  # ParserError is a ValueError
             raise UsageError(f"{path} is not a table: {error}") from error
+
+
+def _with_points(values: pd.Series) -> pd.Series:
+    """A column of decimal commas as numbers, any other as it is."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    text = values.dropna().astype(str).str.strip()
+    if not len(text) or not text.str.fullmatch(DECIMAL).all():
+        return values
+    return pd.to_numeric(values.astype(str).str.replace(",", ".").where(values.notna()))
 
 
 def _checked_header(path: Path, text: str, separator: str) -> list[str]:

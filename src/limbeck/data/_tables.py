@@ -14,6 +14,7 @@ from torch import Tensor
 from limbeck.core import UsageError, did_you_mean
 from limbeck.core.tables import pd
 from limbeck.data._data import Inputs, Preprocessing
+from limbeck.data._dates import days
 from limbeck.data._reading import read_table
 
 __all__ = ["TablePreprocessing", "as_text"]
@@ -97,8 +98,14 @@ class TablePreprocessing(Preprocessing):
 
     @property
     def notes(self) -> list[str]:
-        """The source's columns that are not used, and why, in sentences."""
-        return [f"Column {name!r} is not used: {reason}." for name, reason in self.unused.items()]
+        """The source's columns that are not used, or not in full, in sentences."""
+        unused = [f"Column {name!r} is not used: {reason}." for name, reason in self.unused.items()]
+        return unused + [
+            f"Column {column.name!r} is text with more than {MOST_LEVELS} values, the rarer ones count as one. A date "
+            "is read as YYYY-MM-DD."
+            for column in self.columns
+            if column.pooled
+        ]
 
     def meet(self, inputs: Inputs) -> list[str]:
         """How the columns of the target differ; those that it lacks are not asked for in `read`."""
@@ -246,27 +253,16 @@ def _kind(values: pd.Series) -> Literal["number", "date", "category"]:
     known = values.dropna()
     if not pd.to_numeric(known, errors="coerce").isna().any():
         return "number"
-    if not _days(known).isna().any():
+    if not days(known).isna().any():
         return "date"
     return "category"
-
-
-def _days(values: pd.Series) -> pd.Series:
-    """Days since 1970 of ISO 8601 dates, NaN for anything else."""
-    if not pd.api.types.is_datetime64_any_dtype(values):
-        iso = values.astype(str).str.fullmatch(r"\s*\d{4}-\d{2}-\d{2}([T ].*)?")
-        values = pd.to_datetime(values.where(iso), errors="coerce", format="ISO8601", utc=True)
-    elif values.dt.tz is not None:
-        values = values.dt.tz_convert("UTC")
-    stamps = values.dt.tz_localize(None)
-    return (stamps - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
 
 
 def _numbers(name: str, kind: Literal["number", "date"], values: pd.Series) -> np.ndarray:
     """The column as float64 with NaN for a missing value; `UsageError` where it holds something else."""
     if values.isna().all():
         return np.full(len(values), np.nan)
-    made = _days(values) if kind == "date" else pd.to_numeric(values, errors="coerce")
+    made = days(values) if kind == "date" else pd.to_numeric(values, errors="coerce")
     numbers = made.to_numpy(np.float64, na_value=np.nan)
     strange = np.isnan(numbers) & ~values.isna().to_numpy()
     if strange.any():

@@ -63,10 +63,17 @@ def _alone(results: Json, baseline: Json) -> str:
 def _unproven(results: Json, rows: Mapping[str, Json], row: Json) -> str:
     scores = {name: _validator_score(results, rows[name]) for name in (row["name"], results["baseline"])}
     shown = ", ".join(f"{name} {score:.3g}" for name, score in scores.items() if score is not None)
+    by = f"{_words(results['validator'])} (higher is better: {shown})"
+    own, other = scores.values()
+    if len(_candidates(results)) > 1:
+        why = f"It was chosen by {by}"
+    elif other is not None and own is not None and other > own:
+        why = f"It is the only row beside the baseline, which {by} would prefer"
+    else:
+        why = f"It is the only row beside the baseline, and {by} prefers it"
     return (
-        f"Whether {row['title']} works on {results['target']} cannot be proven: the target has no labels. It was "
-        f"chosen by {_words(results['validator'])} (higher is better: {shown}), and reaches "
-        f"{_amount(results, row, 'source')} {_metric(results)} on {results['source']}."
+        f"Whether {row['title']} works on {results['target']} cannot be proven: the target has no labels. {why}. It "
+        f"reaches {_amount(results, row, 'source')} {_metric(results)} on {results['source']}."
     )
 
 

@@ -36,6 +36,8 @@ def load_plans(reference: str | Path | Mapping[str, Any], overrides: Sequence[st
     overrides: `a.b=c`, with c in YAML. `UsageError` lists every fault of every cell.
     """
     content, name = _read(reference)
+    if "candidates" in content:
+        raise UsageError(f"The recipe {name} has 'candidates' in place of a source: it is one for `limbeck rank`.")
     cells = _cells(content.pop("matrix", None))
     faults: dict[str | None, Faults] = {cell: Faults() for cell in cells}
     plans = [_plan(content, name, cell, changes, overrides, faults[cell]) for cell, changes in cells.items()]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from limbeck.core import Spec, Task, UsageError, did_you_mean
-from limbeck.core.files import read_json
+from limbeck.core.files import read_json, write_text
 from limbeck.core.tables import pd
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.data import Preprocessing, restore_preprocessing
@@ -20,7 +20,7 @@ from limbeck.recipes._plan import Plan
 from limbeck.recipes._rooms import part_class, room_of
 from limbeck.training import predict
 
-__all__ = ["Student", "load_export", "load_student", "predict_file"]
+__all__ = ["Student", "load_export", "load_student", "predict_file", "write_predictions"]
 
 
 class Student:
@@ -92,6 +92,17 @@ def load_export(folder: Path) -> Exported:
     room = room_of(Export)
     assert room is not None
     return Exported(folder, part_class(room, name)())
+
+
+def write_predictions(out: Path, run: Path, data: Path, row: str | None = None, seed: int | None = None) -> int:
+    """Write what `predict_file` gives as CSV; how many lines."""
+    if out.suffix.lower() in (".parquet", ".gz", ".npy", ".npz", ".xlsx"):
+        raise UsageError(
+            f"Predictions are written as CSV, and {out} ends in {out.suffix}: name a .csv file with --out."
+        )
+    frame = predict_file(run, data, row, seed)
+    write_text(out, frame.to_csv(index=False))
+    return len(frame)
 
 
 def predict_file(run: Path, data: Path, row: str | None = None, seed: int | None = None) -> pd.DataFrame:

@@ -23,6 +23,8 @@ import numpy as np
 
 __all__ = ["ARRAYS", "MODEL", "PICTURES", "TABLES", "Model", "onnx_runner", "read"]
 
+MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
+DECIMAL = re.compile(r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?")
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 ARRAYS = (".npy", ".npz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -120,7 +122,14 @@ def _table(path: Path) -> dict[str, list[str]]:
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise ValueError(f"{path} has more than one column named {', '.join(map(repr, twice))}.")
-    return dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
+    columns = dict(zip(names, map(list, zip(*rows[1:], strict=True)), strict=True))
+    return columns if separator == "," else {name: _with_points(cells) for name, cells in columns.items()}
+
+
+def _with_points(cells: list[str]) -> list[str]:
+    """A column of decimal commas with points in their place, any other as it is."""
+    known = [cell.strip() for cell in cells if cell.strip().lower() not in MISSING]
+    return [cell.replace(",", ".") for cell in cells] if known and all(map(DECIMAL.fullmatch, known)) else cells
 
 
 def _picture(path: Path) -> np.ndarray:

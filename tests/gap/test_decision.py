@@ -15,7 +15,7 @@ GOOD, EVEN, BAD = Way("good", 0.2, 0.1, 0.3), Way("even", 0.01, -0.1, 0.1), Way(
         ([GOOD], True, "It lost.", "transfer with adaptation", True),
         ([BAD, EVEN], True, "", "transfer with adaptation", False),
         ([BAD, GOOD], False, "It lost.", "transfer with adaptation", True),
-        ([BAD, EVEN], False, "", "do not transfer", False),
+        ([BAD, EVEN], False, "", "transfer with adaptation", False),
         ([BAD, BAD], True, "", "do not transfer", True),
         ([Way("close", -0.01, -0.2, 0.1), BAD], True, "", "do not transfer", False),
     ],

@@ -48,11 +48,9 @@ def decide(reference: str, ways: Sequence[Way], known: bool, chance: str, lost: 
     reason = f"{reference}; {' and '.join(way.told() for way in ways)}."
     if best.difference < 0:
         return Judgement("do not transfer", all(way.high < 0 for way in ways), reason)
-    if not known and best.low <= 0:
-        return Judgement("do not transfer", False, f"{reason} The answers are no better than {chance}.")
     if not known:
         reason += f" The answers are no better than {chance}: keep the features, and learn a new head from the labels."
-        return Judgement("transfer with adaptation", True, reason)
+        return Judgement("transfer with adaptation", best.low > 0, reason)
     if ways[0].difference >= 0 and not lost:
         return Judgement("transfer", best.low > 0, reason)
     return Judgement("transfer with adaptation", best.low > 0, f"{reason} {lost}".rstrip())

@@ -84,6 +84,18 @@ def test_a_value_is_regressed(new: Write, tables: tuple[Path, Path], tmp_path: P
     assert found["task"]["kind"] == "regression" and found["metric"] == "rmse"
 
 
+def test_rows_that_may_be_of_one_person_are_told(new: Write, tables: tuple[Path, Path]) -> None:
+    def told(numbers: np.ndarray) -> bool:
+        for path in tables:
+            pd.read_csv(path).drop(columns="id", errors="ignore").assign(id=numbers[:size]).to_csv(path, index=False)
+        return any("the same value of id" in note for note in new(*tables, "sick")[1])
+
+    size = min(len(pd.read_csv(path)) for path in tables)
+    for path in tables:
+        pd.read_csv(path).head(size).to_csv(path, index=False)
+    assert told(np.arange(size) // 2) and not told(np.arange(size)) and not told(np.arange(size) % 2)
+
+
 def test_rows_that_are_numbered_are_no_feature(new: Write, tables: tuple[Path, Path]) -> None:
     for path in tables:
         frame = pd.read_csv(path)

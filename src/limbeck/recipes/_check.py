@@ -23,7 +23,7 @@ ON_SOURCE = "source_validation"
 """The validator that reads the source, which a source-free row may not."""
 
 ON_TARGET = "target_validation"
-"""The same on the target: what chooses the checkpoint of an upper bound, and of nothing else."""
+"""The metric by the target's labels: what chooses the checkpoint of an upper bound, and of nothing else."""
 
 _UNFIT = re.compile(r'^$|^[\s.]|\s$|[/\\:*?"<>|\x00-\x1f]')
 

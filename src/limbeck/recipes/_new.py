@@ -20,6 +20,9 @@ __all__ = ["write_new"]
 
 _LABEL_NAMES = ("label", "target", "class", "y", "outcome", "diagnosis", "response", "result")
 FEWEST = 20
+_NUMBERED = re.compile(r"(^|[_\W])(id|uuid|index|key|nr|no)$", re.IGNORECASE)
+_ROWS_EACH = 20
+"""A column named like an identifier may be one of people where a value stands in no more rows than this on average."""
 _STEPS = 1500
 """About so many steps are enough for a table; epochs are chosen for them."""
 
@@ -64,6 +67,11 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     first = [f"label: {label}" + (" (guessed; --label names another)" if guessed else "")]
     if drop:
         first.append(f"not used, since every row has its own value: {', '.join(drop)}")
+    if repeated := _repeated(frames[0], label):
+        first.append(
+            f"several rows have the same value of {repeated}: where they are of one person or thing, put it as 'group' "
+            "under both csv, so that none is in two splits and it is no feature"
+        )
     if not labels_known:
         first.append("the target has no labels: results cannot be proven there, only chosen")
     return [*first, *notes]
@@ -111,13 +119,23 @@ def _has_label(frame: pd.DataFrame, label: str) -> bool:
     return column is not None and bool(frame[column].notna().any())
 
 
+def _repeated(frame: pd.DataFrame, label: str) -> str | None:
+    """A column that is named like an identifier, of which some values stand twice and most rows have their own."""
+    for column in frame.columns:
+        values = frame[column].dropna()
+        several = len(values) / max(values.nunique(), 1)
+        if str(column) != label and _NUMBERED.search(str(column)) and 1 < several <= _ROWS_EACH:
+            return str(column)
+    return None
+
+
 def _ids(frame: pd.DataFrame, label: str) -> list[str]:
     """Columns that number the rows: all different, and either text or named like an identifier."""
     found = []
     for column in frame.columns:
         values = frame[column]
         whole = not pd.api.types.is_float_dtype(values)
-        named = re.search(r"(^|[_\W])(id|uuid|index|key|nr|no)$", str(column), re.IGNORECASE)
+        named = _NUMBERED.search(str(column))
         text = not pd.api.types.is_numeric_dtype(values)
         if str(column) != label and len(values) > 20 and values.is_unique and whole and (named or text):
             found.append(str(column))

@@ -16,7 +16,16 @@ from torch import Tensor
 from limbeck.core import Domain, Spec, Task, UsageError
 from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
-from limbeck.evaluation import DEFAULT_VALIDATOR, REGRESSION_VALIDATORS, VALIDATORS, Observations, validate
+from limbeck.evaluation import (
+    DEFAULT_VALIDATOR,
+    REGRESSION_VALIDATORS,
+    VALIDATORS,
+    Observations,
+    headline,
+    sample_scores,
+    statistic_for,
+    validate,
+)
 from limbeck.knowledge import Reader
 from limbeck.methods import Method
 from limbeck.networks import Observed
@@ -159,8 +168,16 @@ def _scores(
         names.discard(ON_SOURCE)
     scores = {name: validate(name, seen) for name in sorted(names)}
     if truth is not None:
-        scores[ON_TARGET] = validate(ON_SOURCE, Observations(target, truth[: len(target)], target, task))
+        scores[ON_TARGET] = _by_labels(task, target, truth[: len(target)])
     return scores
+
+
+def _by_labels(task: Task, logits: Tensor, labels: Tensor) -> float:
+    """The metric that leads a comparison on these labels, higher is better."""
+    if not task.is_classification:
+        return validate(ON_SOURCE, Observations(logits, labels, logits, task))
+    statistic = statistic_for(headline(task, labels)[0], labels)
+    return float(statistic(np.ones((1, len(labels))), sample_scores(logits[None], labels, task))[0, 0])
 
 
 def student_stage(context: Context) -> None:

@@ -169,8 +169,8 @@ def skada_rows(pair: str, seed: int, runs: Path) -> None:
         body = Cnn(**TEACHER["cnn"])
         body.build(source.shape, source.task.outputs)
         network = getattr(skada.deep, name)(
-            body,
-            layer_name="neck",
+            Unweighted(body),
+            layer_name="body.neck",
             max_epochs=EPOCHS,
             batch_size=64,
             optimizer=torch.optim.Adam,
@@ -186,6 +186,17 @@ def skada_rows(pair: str, seed: int, runs: Path) -> None:
         size = sum(parameter.numel() for parameter in body.parameters())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"title": title, "accuracy": float(right), "train_seconds": seconds, "parameters": size})
+
+
+class Unweighted(torch.nn.Module):
+    """A network as skada calls it: with weights, which it does not use."""
+
+    def __init__(self, body: torch.nn.Module):
+        super().__init__()
+        self.body = body
+
+    def forward(self, inputs: torch.Tensor, sample_weight: torch.Tensor | None = None) -> torch.Tensor:
+        return self.body(inputs)
 
 
 def domains(pair: str) -> tuple[Domain, Domain]:

@@ -135,3 +135,9 @@ def test_what_works_together_is_not_told(recipe: Recipe, changes: dict[str, Any]
     for place, value in changes.items():
         put(recipe, place, value)
     assert load_plans(recipe)
+
+
+def test_a_recipe_to_rank_is_not_one_to_run(recipe: Recipe) -> None:
+    recipe["candidates"] = {"near": recipe.pop("source")}
+    with pytest.raises(UsageError, match="has 'candidates' in place of a source: it is one for `limbeck rank`"):
+        load_plans(recipe)

@@ -16,7 +16,7 @@ import yaml
 from limbeck.cli import app
 from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
-from limbeck.recipes import load_plans, rank_recipe, run_recipe
+from limbeck.recipes import rank_recipe, run_recipe
 from limbeck.recipes._rank import check_ranking
 from limbeck.reports.ranking import print_ranking
 
@@ -142,11 +142,6 @@ def test_the_ranking_is_as_its_schema_says_and_is_the_same_again(folder: Path, w
     assert {path: path.stat().st_mtime_ns for path in weights} == weights  # nothing was trained again
     with pytest.raises(RunError, match=r"rank.json is not as its schema says, at \$"):
         check_ranking({**read_json(folder / "rank.json"), "candidates": []})
-
-
-def test_a_recipe_to_rank_is_not_one_to_run(recipe: Recipe):
-    with pytest.raises(UsageError, match="has 'candidates' in place of a source: it is one for `limbeck rank`"):
-        load_plans(recipe)
 
 
 def test_a_lost_score_is_made_again_from_the_trained_teacher(recipe: Recipe, rank: Rank):

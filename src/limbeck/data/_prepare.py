@@ -72,7 +72,7 @@ def prepare(
     if source.labels is not None and target.labels is not None and source.kind != target.kind:
         raise UsageError(
             f"The labels of {source.name} are for {source.kind}, those of {target.name} for {target.kind}, such as "
-            f"{source.labels[0]!r} and {target.labels[0]!r}. Mend the values, or set the 'task' of both."
+            f"{str(source.labels[0])!r} and {str(target.labels[0])!r}. Set the 'task' of both, or mend the values."
         )
     if source.kind == "classification":
         source, target, names = agree_on_classes(source, target, classes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from annotated_types import Ge, Lt
@@ -13,8 +14,8 @@ from torch import Tensor, nn
 from limbeck.augmentations import Augmentation, Views
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
 from limbeck.methods import Candidates, Evidence, Stream, Update
-from limbeck.methods._averaging import Averaged
-from limbeck.methods._composed import Statistics
+from limbeck.methods._averaging import move_towards
+from limbeck.methods._composed import Composed, Statistics
 from limbeck.methods._statistics import still_statistics
 from limbeck.methods._target_pass import keep_table, training_rows
 from limbeck.networks import INPUTS, Observed
@@ -27,7 +28,7 @@ ELSEWHERE, UNSURE = -2, -1
 """In the table of classes: a sample that does not train, and one of which the average has not been certain yet."""
 
 
-class MeanTeacher(Averaged):
+class MeanTeacher(Composed):
     """The objectives, and `weight · mean_i 1(max q_i ≥ threshold) · CE(p(strong x_i), argmax q_i)` on the target.
 
     q are the answers of the student's moving average to the samples as they come (the recipe's augmentation is the
@@ -53,6 +54,7 @@ class MeanTeacher(Averaged):
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("target",)
+    steps: Tensor
     certain: Tensor
 
     def __init__(
@@ -98,6 +100,8 @@ class MeanTeacher(Averaged):
             raise UsageError("mean_teacher learns labels that its average is certain of, and the task is regression.")
         for part in self.strong:
             part.check(spec.layers[INPUTS])
+        self.average = copy.deepcopy(student).requires_grad_(False)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         keep_table(self, "certain", torch.empty(0, dtype=torch.int64))
 
     def start_epoch(self, epoch: int, target: DomainView) -> None:
@@ -105,6 +109,15 @@ class MeanTeacher(Averaged):
         if self.thresholds == "by_class" and not len(self.certain):
             self.certain = self.certain.new_full((len(target.inputs),), ELSEWHERE)
             self.certain[training_rows(target).to(self.certain.device)] = UNSURE
+
+    @property
+    def evaluated(self) -> Observed:
+        return self.average
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.average.eval()
+        return self
 
     def at(self, progress: float) -> None:
         super().at(progress)
@@ -138,8 +151,9 @@ class MeanTeacher(Averaged):
 
     @torch.no_grad()
     def after_update(self) -> None:
-        """Move the average."""
-        self.move_average()
+        """Move the average; counted on the device, so that nobody waits for it."""
+        share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
+        move_towards(self.average.network, self.student.network, share)
         self.steps += 1
 
 

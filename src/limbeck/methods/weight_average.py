@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import torch
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
 
-from limbeck.core import Batch, DomainView, Knowledge, bad_value, generator
+from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, bad_value, generator
 from limbeck.methods import Stream, Update
-from limbeck.methods._averaging import Averaged
-from limbeck.methods._composed import Statistics
+from limbeck.methods._averaging import move_towards
+from limbeck.methods._composed import Composed, Statistics
 from limbeck.methods._statistics import renew_statistics
 from limbeck.methods._target_pass import training_rows
+from limbeck.networks import Observed
 from limbeck.objectives import Objective, Term
 from limbeck.objectives.cross_entropy import CrossEntropy
 
@@ -24,7 +26,7 @@ SAMPLES, AT_ONCE = 2048, 256
 """So many training samples of each domain, and so many at a time, tell the average's running statistics."""
 
 
-class WeightAverage(Averaged):
+class WeightAverage(Composed):
     """The objectives; evaluated is the average of the student's weights over the steps from a share of the run on.
 
     `θ' ← θ' + a (θ − θ')`, `a = max(1/(t + 1), 1 − decay)` in the t-th averaged step: the plain mean of all steps where
@@ -47,6 +49,7 @@ class WeightAverage(Averaged):
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ()
+    steps: Tensor
 
     def __init__(
         self,
@@ -64,6 +67,20 @@ class WeightAverage(Averaged):
         self.decay = decay
         self.averages = since == 0
 
+    def build(self, student: Observed, task: Task, spec: Spec, knowledge: Spec) -> None:
+        super().build(student, task, spec, knowledge)
+        self.average = copy.deepcopy(student).requires_grad_(False)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def evaluated(self) -> Observed:
+        return self.average
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.average.eval()
+        return self
+
     def at(self, progress: float) -> None:
         super().at(progress)
         self.averages = progress >= self.since
@@ -73,8 +90,9 @@ class WeightAverage(Averaged):
 
     @torch.no_grad()
     def after_update(self) -> None:
-        """Move the average; before it begins, the average is the student itself."""
-        self.move_average()
+        """Move the average, counted on the device; before it begins, the average is the student itself."""
+        share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
+        move_towards(self.average.network, self.student.network, share)
         if self.averages:
             self.steps += 1
 

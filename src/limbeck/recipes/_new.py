@@ -67,11 +67,7 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     first = [f"label: {label}" + (" (guessed; --label names another)" if guessed else "")]
     if drop:
         first.append(f"not used, since every row has its own value: {', '.join(drop)}")
-    if repeated := _repeated(frames[0], label):
-        first.append(
-            f"several rows have the same value of {repeated}: where they are of one person or thing, put it as 'group' "
-            "under both csv, so that none is in two splits and it is no feature"
-        )
+    first += _repeated(frames[0], label)
     if not labels_known:
         first.append("the target has no labels: results cannot be proven there, only chosen")
     return [*first, *notes]
@@ -119,14 +115,17 @@ def _has_label(frame: pd.DataFrame, label: str) -> bool:
     return column is not None and bool(frame[column].notna().any())
 
 
-def _repeated(frame: pd.DataFrame, label: str) -> str | None:
-    """A column that is named like an identifier, of which some values stand twice and most rows have their own."""
+def _repeated(frame: pd.DataFrame, label: str) -> list[str]:
+    """A note on a column that is named like an identifier, of which some values stand in several rows."""
     for column in frame.columns:
         values = frame[column].dropna()
         several = len(values) / max(values.nunique(), 1)
         if str(column) != label and _NUMBERED.search(str(column)) and 1 < several <= _ROWS_EACH:
-            return str(column)
-    return None
+            return [
+                f"several rows have the same value of {column}: where they are of one person or thing, put it as "
+                "'group' under both csv, so that none is in two splits and it is no feature"
+            ]
+    return []
 
 
 def _ids(frame: pd.DataFrame, label: str) -> list[str]:

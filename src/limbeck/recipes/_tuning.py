@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from limbeck.augmentations import Views
 from limbeck.compression import TUNING
-from limbeck.core import Domain, Task
+from limbeck.core import Domain, Knowledge, Spec, Task
+from limbeck.core.weights import fingerprint
 from limbeck.knowledge import Labelling, Live, Reader, label_domain
 from limbeck.methods import Method
 from limbeck.networks import Observed
@@ -22,21 +25,33 @@ from limbeck.recipes._plan import Plan
 from limbeck.recipes._schema import Faults, parse
 from limbeck.recipes._views import views_of
 from limbeck.teachers import Teacher
-from limbeck.teachers.network import NetworkTeacher
 
 __all__ = ["teacher_of_step", "tuned_node", "tuning_method", "tuning_readers"]
 
 
-class Itself(NetworkTeacher):
-    """The row's student before any step, as a teacher: it is built already, for samples of this shape."""
+class Itself(Teacher):
+    """The row's student before any step, as a teacher."""
 
-    def __init__(self, network: nn.Module, shape: tuple[int, ...], layers: Iterable[str]):
-        super().__init__(copy.deepcopy(network))
+    provides: ClassVar[frozenset[str]] = frozenset({"logits", "features"})
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], layers: Iterable[str] = ()):
         self.shape = shape
-        self.observed = Observed(self.network, layers)
+        self.observed = Observed(copy.deepcopy(network), layers)
 
     def build(self, shape: tuple[int, ...], task: Task, layers: Iterable[str]) -> None:
         """It is built."""
+
+    def spec(self) -> Spec:
+        return self.observed.spec(self.shape)
+
+    @torch.no_grad()
+    def label(self, inputs: Tensor) -> Knowledge:
+        self.observed.eval()
+        outputs = self.observed(inputs)
+        return Knowledge(outputs.logits.float(), {name: value.float() for name, value in outputs.features.items()})
+
+    def fingerprint(self) -> str:
+        return fingerprint(str(self.observed.network), self.observed.network.state_dict())
 
 
 def teacher_of_step(plan: Plan, row: Row, name: str, step: Step) -> str:

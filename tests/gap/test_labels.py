@@ -45,8 +45,8 @@ def test_a_moved_share_is_found_and_named() -> None:
     labels, source = drawn([0.4, 0.4, 0.2], 600, 0)
     target = drawn([0.1, 0.2, 0.7], 500, 1)[1]
     entry = label_shift(labels, source, target, NAMES, FEW)
-    assert list(entry) == ["estimated", "source", "low", "high", "classes", "sentence"]
-    assert entry["estimated"] == pytest.approx([0.1, 0.2, 0.7], abs=0.07)
+    assert list(entry) == ["estimated", "source", "low", "high", "classes", "differ", "sentence"]
+    assert entry["differ"] and entry["estimated"] == pytest.approx([0.1, 0.2, 0.7], abs=0.07)
     assert entry["source"] == pytest.approx((np.bincount(labels) / 600).tolist())
     assert sum(entry["estimated"]) == pytest.approx(1)
     assert "most for c: " in entry["sentence"] and "if a class looks alike in both domains" in entry["sentence"]

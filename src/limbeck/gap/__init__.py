@@ -2,6 +2,7 @@
 
 from limbeck.gap._decision import Judgement
 from limbeck.gap.alignment import bandwidth_of, feature_gap
+from limbeck.gap.beyond import beyond_shares, rows_of_shares
 from limbeck.gap.dataset_distance import dataset_distance
 from limbeck.gap.distances import measure_distances
 from limbeck.gap.evidence import logme_of_values
@@ -44,6 +45,7 @@ __all__ = [
     "Unlabelled",
     "UnlabelledValues",
     "bandwidth_of",
+    "beyond_shares",
     "class_shares",
     "constant_errors",
     "cross_validated",
@@ -63,6 +65,7 @@ __all__ = [
     "rank_candidates",
     "rate",
     "returned_share",
+    "rows_of_shares",
     "simes",
     "source_shares",
     "subsampled",

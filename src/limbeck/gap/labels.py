@@ -72,7 +72,8 @@ def label_shift(
 
     low, high: a percentile bootstrap over samples, the source's within each class; it is right here,
     where A and μ are plain means. Labels below 0 are unknown and left out. A class without source samples
-    is estimated as 0, and the sentence says so, as it does where A is nearly singular.
+    is estimated as 0, and the sentence says so, as it does where A is nearly singular. differ: whether a share has
+    moved beyond chance.
 
     Errors: `UsageError` for shapes that do not fit, or no samples.
 
@@ -98,7 +99,7 @@ def label_shift(
     lowest, highest = np.quantile(change, [tail / len(classes), 1 - tail / len(classes)], axis=0)
     moved = np.flatnonzero((lowest > 0) | (highest < 0))
     entry = {"estimated": estimated.tolist(), "source": shares.tolist(), "low": low, "high": high}
-    entry["classes"] = [str(name) for name in classes]
+    entry |= {"classes": [str(name) for name in classes], "differ": bool(len(moved))}
     weak = _smallest(_confusion(by_class)) < WEAK
     return {**entry, "sentence": _verdict(entry, moved, settings.confidence) + _doubts(entry, weak)}
 

@@ -28,7 +28,7 @@ def gap_summary(
     >>> gap_summary("scan", "photo", [])["sentence"]
     'No distance between scan and photo was measured.'
     """
-    parts = [_apart(source, target, distances, settings.alpha), _where(features), labels["sentence"] if labels else ""]
+    parts = [_apart(source, target, distances, settings.alpha), _where(features), *_shares(labels)]
     if distances and not _differs(distances, settings.alpha) and not any(entry["shifted"] for entry in features):
         parts.insert(1, "No gap has to be closed: plain distillation is enough.")
     return {
@@ -39,6 +39,13 @@ def gap_summary(
         "features": [dict(entry) for entry in features],
         "labels": None if labels is None else dict(labels),
     }
+
+
+def _shares(labels: Mapping[str, Any] | None) -> list[str]:
+    if labels is None:
+        return []
+    beyond = labels.get("beyond")
+    return [labels["sentence"], beyond["sentence"] if beyond else ""]
 
 
 def simes(p_values: Sequence[float]) -> float:

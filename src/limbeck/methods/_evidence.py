@@ -18,8 +18,9 @@ class Evidence:
 
     kind: what a sample is, as its preprocessing says: "table", "vectors", "images" or "text". shape: of one sample.
     source, target: training samples of each. labelled: labelled target samples, per class. apart: whether the
-    domains differ beyond chance. teacher: its name, and `provides` what it gives; None and nothing where there is
-    none. copied: whether a student can go on from its weights. source_free: no sample of the source may be read.
+    domains differ beyond chance; not where they do in their classes' shares alone (shares_alone). teacher: its name,
+    and `provides` what it gives; None and nothing where there is none. copied: whether a student can go on from its
+    weights. source_free: no sample of the source may be read.
 
     >>> digits = Evidence("images", Task("classification", ("0", "1")), (1, 8, 8), 90, 80, 0, True)
     >>> digits.hard, digits.soft
@@ -37,6 +38,7 @@ class Evidence:
     provides: frozenset[str] = frozenset()
     copied: bool = False
     source_free: bool = False
+    shares_alone: bool = False
 
     @property
     def hard(self) -> list[Any]:

@@ -261,6 +261,9 @@ def _evidence(context: Context, settings: AutoPlan) -> Evidence:
         raise UsageError(f"The teacher {name!r} is not trained yet: run the stage teacher first.")
     teacher = None if name is None else ready_teacher(context, name, plan.seeds[0])
     source, target = context.source.splits, context.target.splits
+    measured = read_json(path)
+    differ = simes([entry["p_value"] for entry in measured["distances"]]) < gap.settings.alpha
+    shares_alone = bool(((measured["labels"] or {}).get("beyond") or {}).get("alone"))
     return Evidence(
         kind=str(context.preprocessing.state()["kind"]),
         task=context.task,
@@ -268,9 +271,10 @@ def _evidence(context: Context, settings: AutoPlan) -> Evidence:
         source=len(source["train"]),
         target=len(target["train"]) + len(target["labelled"]),
         labelled=plan.make("split").labelled,
-        apart=simes([entry["p_value"] for entry in read_json(path)["distances"]]) < gap.settings.alpha,
+        apart=differ and not shares_alone,
         teacher=name,
         provides=frozenset() if teacher is None else teacher.provides,
         copied=teacher is not None and teacher.body() is not None,
         source_free=settings.source_free,
+        shares_alone=shares_alone,
     )

@@ -44,6 +44,8 @@ def _decision(evidence: Evidence, choice: Mapping[str, Any]) -> str:
 
 def _known(evidence: Evidence, source: str, target: str) -> str:
     differ = "differ beyond chance" if evidence.apart else "do not differ beyond chance"
+    if evidence.shares_alone:
+        differ = "differ in their classes' shares, and in nothing else that can be shown"
     gives = "a teacher that gives " + " and ".join(sorted(evidence.provides)) if evidence.teacher else "no teacher"
     labels = f", {evidence.labelled} labelled target samples a class" if evidence.labelled else ""
     free = ", and no sample of the source may be read" if evidence.source_free else ""

@@ -14,7 +14,7 @@ from limbeck.core import FEATURES, Domain, generator
 from limbeck.core.files import read_json, write_json
 from limbeck.core.tables import pd
 from limbeck.distances import Distance
-from limbeck.gap import GapSettings, feature_shift, gap_summary, label_shift, measure_distances
+from limbeck.gap import GapSettings, beyond_shares, feature_shift, gap_summary, label_shift, measure_distances, simes
 from limbeck.recipes._context import Context
 from limbeck.recipes._keys import GapPlan
 from limbeck.recipes._rooms import parts_of
@@ -45,6 +45,9 @@ def gap_stage(context: Context) -> None:
         spaces["teacher"], labels = _through(teacher, context, plan.settings)
     distances = _distances(plan)
     measured = measure_distances(spaces, distances, plan.settings)
+    if labels is not None:
+        apart = simes([entry["p_value"] for entry in measured]) < plan.settings.alpha
+        labels["beyond"] = _beyond(context, spaces, labels, plan) if apart and labels["differ"] else None
     write_json(
         path, gap_summary(source.name, target.name, measured, _features(context, plan.settings), labels, plan.settings)
     )
@@ -90,6 +93,18 @@ def _through(
     labels = source.open("selection", "gap")[:LABELLED]
     seen, unseen = held_out.scores().softmax(1), foreign.scores().softmax(1)
     return embedding, label_shift(labels, seen, unseen, context.task.classes, settings)
+
+
+def _beyond(
+    context: Context, spaces: Mapping[str, tuple[Tensor, Tensor]], shares: Mapping[str, Any], plan: GapPlan
+) -> dict[str, Any]:
+    """Whether the domains differ in more than these shares; of the source's inputs only what is drawn is read."""
+    source, rows = context.source, _rows(context.source, "train")
+    drawn = {
+        "inputs": (source.open("train", "gap"), lambda places: source.inputs[rows[places]], spaces["inputs"][1]),
+        "teacher": (source.open("selection", "gap")[:LABELLED], spaces["teacher"][0].__getitem__, spaces["teacher"][1]),
+    }
+    return beyond_shares(drawn, shares["estimated"], _distances(plan), plan.settings)
 
 
 def _features(context: Context, settings: GapSettings) -> list[dict[str, Any]]:

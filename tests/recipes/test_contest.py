@@ -161,26 +161,6 @@ def test_without_a_gap_only_plain_distillation_takes_part(recipe: Recipe, run: R
     assert ("mine is enough" in found["why"]) == (found["winner"] == "mine")
 
 
-@pytest.mark.parametrize("moved", [0.0, 4.0])
-def test_where_the_shares_alone_differ_nothing_is_adapted(apart: Recipe, run: Run, tables: Any, moved: float) -> None:
-    random = np.random.default_rng(0)
-    for path, ill in zip(tables, (0.5, 0.1), strict=True):
-        sick = random.random(400) < ill
-        frame = pd.DataFrame({"dose": random.normal(3 * sick), "age": random.normal(3 * sick), "price": 0.0})
-        frame["dose"] += moved if path == tables[1] else 0
-        frame.assign(sick=np.where(sick, "yes", "no")).to_csv(path, index=False)
-    apart["split"], apart["training"]["epochs"] = {}, 8
-    folder = run(apart, stages=["teacher", "gap", "contest"])
-    gap, found = read_json(folder / "gap.json"), choice(folder)
-    assert gap["labels"]["differ"] and gap["labels"]["beyond"]["alone"] == (not moved)
-    assert gap["labels"]["beyond"]["sentence"] in gap["sentence"]
-    if moved:
-        assert len(candidates(folder)) > 2 and "near and far differ beyond chance" in found["why"]
-    else:
-        assert set(candidates(folder)) == {"alone", "distill"} and found["by"] == ["source_validation"]
-        assert "near and far differ in their classes' shares, and in nothing else that can be shown" in found["why"]
-
-
 def test_without_a_gap_and_a_teacher_there_is_nothing_to_choose(recipe: Recipe, run: Run) -> None:
     recipe["target"] = {"csv": {**recipe["source"]["csv"], "name": "again"}}
     del recipe["teacher"], recipe["rows"]

@@ -1,0 +1,39 @@
+"""Where two domains differ in their classes' shares alone, the contest adapts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from limbeck.core.files import read_json
+
+Recipe = dict[str, Any]
+Run = Callable[..., Path]
+
+
+@pytest.mark.parametrize("moved", [0.0, 4.0])
+def test_where_the_shares_alone_differ_nothing_is_adapted(recipe: Recipe, run: Run, tables: Any, moved: float) -> None:
+    random = np.random.default_rng(0)
+    for path, ill in zip(tables, (0.5, 0.1), strict=True):
+        sick = random.random(400) < ill
+        frame = pd.DataFrame({"dose": random.normal(3 * sick), "age": random.normal(3 * sick), "price": 0.0})
+        frame["dose"] += moved if path == tables[1] else 0
+        frame.assign(sick=np.where(sick, "yes", "no")).to_csv(path, index=False)
+    del recipe["rows"]
+    recipe["split"], recipe["training"]["epochs"], recipe["gap"]["settings"]["permutations"] = {}, 8, 99
+    folder = run(recipe, stages=["teacher", "gap", "contest"])
+    gap, found = read_json(folder / "gap.json"), yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
+    names = {each["name"] for each in found["candidates"]}
+    assert gap["labels"]["differ"] and gap["labels"]["beyond"]["alone"] == (not moved)
+    assert gap["labels"]["beyond"]["sentence"] in gap["sentence"]
+    if moved:
+        assert len(names) > 2 and "near and far differ beyond chance" in found["why"]
+    else:
+        assert names == {"alone", "distill"} and found["by"] == ["source_validation"]
+        assert "near and far differ in their classes' shares, and in nothing else that can be shown" in found["why"]

@@ -73,22 +73,31 @@ def squared_mmd(
 def gaussian_kernel(
     pooled: Float[Tensor, "points d"], bandwidths: Sequence[float], scale: float | None = None
 ) -> Float[Tensor, "points points"]:
-    """The mean of Gaussian kernels of the bandwidths b·scale; scale None is the median distance of the points."""
+    """The mean of Gaussian kernels of the bandwidths b·scale; scale None is the median distance of the points.
+
+    Its slope is computed with it, so that one product is all that the way back takes, whatever the bandwidths; for
+    that it can be differentiated once.
+    """
     squared = squared_distances(pooled, pooled)
-    variance = median_square(squared) if scale is None else squared.new_tensor(scale**2)
-    kernel = torch.zeros_like(squared)
-    for b in bandwidths:
-        kernel = kernel + torch.exp(squared / (-2 * b**2 * variance))
-    return kernel / len(bandwidths)
+    with torch.no_grad():
+        variance = median_square(squared) if scale is None else squared.new_tensor(scale**2)
+        kernel, slope = torch.zeros_like(squared), torch.zeros_like(squared)
+        for b in bandwidths:
+            sharpness = -1 / (2 * b**2 * variance)
+            term = torch.exp(squared * sharpness)
+            kernel += term
+            slope += term * sharpness
+    moved = squared - squared.detach()  # 0, but for its gradient
+    return (kernel + slope * moved) / len(bandwidths)
 
 
 def median_square(squared: Float[Tensor, "points points"]) -> Float[Tensor, ""]:
     """The median squared distance of two different points, detached and never 0."""
     rows, columns = torch.triu_indices(len(squared), len(squared), offset=1, device=squared.device)
     pairs = squared.detach()[rows, columns]
-    mean = pairs.mean()
+    mean, median = pairs.mean(), pairs.median()
     # Where most points coincide the median is 0 up to rounding: then the mean serves, or 1 where all are one point.
-    median = torch.where(pairs.median() > 1e-6 * mean, pairs.median(), mean)
+    median = torch.where(median > 1e-6 * mean, median, mean)
     return torch.where(median > 0, median, torch.ones_like(median))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbeck.core import SeedStream, generator, resampled, stream_seed
+from limbeck.core import SeedStream, generator, resampled, some_of, stream_seed
 
 NAMES = st.lists(st.one_of(st.text(max_size=5), st.integers()), max_size=4)
 
@@ -62,3 +62,11 @@ def test_resampling_is_right_on_average() -> None:
     weights = np.array([0.0, 0.3, 2.7, 1.0])
     counts = sum(np.bincount(resampled(weights, generator(seed)), minlength=4) for seed in range(2000))
     assert np.allclose(counts / 2000, weights, atol=0.05)
+
+
+def test_some_places_are_drawn_from_everywhere_and_always_the_same() -> None:
+    chosen = some_of(20_000, 2000)
+    assert (np.diff(chosen) > 0).all() and np.array_equal(chosen, some_of(20_000, 2000))
+    shares = np.bincount(chosen // 2000, minlength=10) / 2000  # ten classes, one after another
+    assert np.abs(shares - 0.1).max() < 0.03
+    assert np.array_equal(some_of(7, 7), np.arange(7)) and not len(some_of(0, 5))

@@ -64,3 +64,15 @@ def test_regrouping_equals_the_distance_of_each_grouping(d: int) -> None:
 def test_one_point_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"The samples of coral must have at least 2 points each. Got 1 and 4"):
         Coral()(torch.zeros(1, 2), torch.zeros(4, 2))
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(6, 9, 40), (12, 5, 18)])
+def test_few_wide_points_take_the_shorter_way_to_the_same(n: int, m: int, d: int) -> None:
+    x, y = normal(n, d, 0).double().requires_grad_(), (2 * normal(m, d, 1)).double()
+    expected = ((torch.cov(x.T) - torch.cov(y.T)) ** 2).sum() / (4 * d**2)
+    (wanted,) = torch.autograd.grad(expected, x)
+    found = Coral()(x, y)
+    (gradient,) = torch.autograd.grad(found, x)
+    assert float(found.detach()) == pytest.approx(float(expected.detach()), rel=1e-9)
+    torch.testing.assert_close(gradient, wanted)
+    assert float(Coral()(x, x + 3)) == pytest.approx(0, abs=1e-12) and float(Coral()(x, x)) == 0

@@ -107,3 +107,10 @@ def test_regrouping_equals_the_distance_of_each_grouping() -> None:
 def test_fewer_than_two_points_are_an_error_and_never_nan(n: int, m: int) -> None:
     with pytest.raises(UsageError, match=f"at least 2 points each. Got {n} and {m}"):
         Mmd()(torch.zeros(n, 2), torch.zeros(m, 2))
+
+
+def test_features_that_have_nearly_collapsed_have_a_distance_and_a_gradient() -> None:
+    x, y = (normal(8, 3, seed, 1e-20).requires_grad_() for seed in (0, 1))
+    value = squared_mmd(x, y)
+    value.backward()
+    assert value.isfinite() and x.grad.isfinite().all() and y.grad.isfinite().all()

@@ -108,3 +108,10 @@ def test_the_plan_of_a_single_point_is_all_there_is() -> None:
     y = normal(8, 3, 1)
     expected = math.sqrt(float(y.square().sum(1).mean()))
     assert float(exact_wasserstein(torch.zeros(1, 3, dtype=torch.float64), y)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_points_that_are_no_numbers_have_no_distance(exact: bool) -> None:
+    x = normal(6, 3, 0)
+    x[2, 1] = math.nan
+    assert Wasserstein(exact=exact)(x, normal(6, 3, 1)).isnan()

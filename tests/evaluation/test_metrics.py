@@ -156,3 +156,19 @@ def test_bad_input_is_refused():
         classification_metrics(logits * torch.nan, labels, NAMES)
     with pytest.raises(RunError, match="diverged"):
         regression_metrics(torch.tensor([torch.nan]), torch.tensor([1.0]))
+
+
+@pytest.mark.parametrize("columns", [[0, 1], [1, 0]])
+def test_samples_that_are_surer_than_rounding_shows_are_told_apart(columns: list[int]) -> None:
+    logits = torch.tensor([[0.0, 40.0], [0.0, 50.0], [0.0, 45.0], [0.0, 60.0]])[:, columns]
+    labels = torch.tensor([0, 1, 0, 1])
+    labels = labels if columns == [0, 1] else 1 - labels
+    assert classification_metrics(logits, labels, ["a", "b"])["auc"] == 1.0
+
+
+def test_sure_answers_of_many_classes_are_ordered_by_their_log_odds() -> None:
+    draw = np.random.default_rng(0)
+    logits, labels = torch.from_numpy(60 * draw.normal(size=(200, 4))), torch.from_numpy(draw.integers(0, 4, 200))
+    exact = np.array([[float(z[c] - np.logaddexp.reduce(np.delete(z, c))) for c in range(4)] for z in logits.numpy()])
+    expected = np.mean([reference.roc_auc_score(labels.numpy() == c, exact[:, c]) for c in range(4)])
+    assert classification_metrics(logits, labels, list("abcd"))["auc"] == pytest.approx(expected, abs=1e-12)

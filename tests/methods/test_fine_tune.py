@@ -111,3 +111,12 @@ def test_a_resumed_training_is_pulled_to_the_first_start() -> None:
     assert again._moved().item() == 0
     assert all(not parameter.requires_grad for parameter in again.start)
     assert sum(len(group["params"]) for group in again.parameter_groups()["student"]) == 8
+
+
+def test_tied_weights_are_moved_once() -> None:
+    made = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Tanh(), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 3))
+    made[2].weight = made[0].weight
+    method = built(made, layer_decay=0.5)
+    groups = method.parameter_groups()["student"]
+    moved = [id(parameter) for group in groups for parameter in group["params"]]
+    assert len(moved) == len(set(moved)) == len(list(made.parameters()))

@@ -94,3 +94,12 @@ def test_the_worst_domain_gains() -> None:
         return min(float(right[domain == k].mean()) for k in (0, 1))
 
     assert worst(0.05) > worst(1e-9) + 0.1
+
+
+def test_a_weight_that_has_vanished_grows_again() -> None:
+    q = torch.tensor([0.5, 0.5])
+    for _ in range(2000):
+        q = moved_weights(q, torch.tensor([50.0, 0.0]), 0.1)
+    for _ in range(2000):
+        q = moved_weights(q, torch.tensor([0.0, 50.0]), 0.1)
+    assert q.isfinite().all() and q[1] > 0.99

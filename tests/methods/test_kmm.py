@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.optimize import LinearConstraint, minimize
 
-from limbeck.methods.kmm import matched_weights, project
+from limbeck.methods.kmm import largest_eigenvalue, matched_weights, project
 
 
 def test_it_solves_the_papers_quadratic_programme() -> None:
@@ -51,3 +51,10 @@ def test_the_projection_is_the_nearest_point() -> None:
     rivals = torch.rand(20000, 4, generator=torch.Generator().manual_seed(0)).double() * 3
     rivals = rivals[(rivals.mean(1) - 1).abs() <= 0.1]
     assert ((rivals - beta).norm(dim=1) >= (found - beta).norm() - 1e-9).all()
+
+
+def test_the_largest_eigenvalue_is_that_of_a_whole_decomposition() -> None:
+    x = torch.from_numpy(np.random.default_rng(1).normal(size=(80, 3)))
+    K = torch.exp(-torch.cdist(x, x).square())
+    expected = float(torch.linalg.eigvalsh(K)[-1])
+    assert expected <= float(largest_eigenvalue(K)) < 1.01 * expected

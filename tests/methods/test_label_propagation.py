@@ -122,6 +122,8 @@ def test_what_it_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert LabelPropagation([Kl()]).reads() == ("source", "target")
     monkeypatch.setattr(label_propagation, "LARGEST", 20)
     method = built()
+    with pytest.raises(UsageError, match=r"at most 20 training"):  # before the first step, not after an epoch
+        method.start_epoch(0, WORLD.domain("target").view())
     method(both(torch.arange(8)), {})
     with pytest.raises(UsageError, match=r"at most 20 training samples of the target\. Got 34: use pseudo_labels"):
         method.start_epoch(1, WORLD.domain("target").view())

@@ -191,3 +191,18 @@ def test_any_other_student_is_refused_with_the_mend() -> None:
     student = Observed(network(3))
     with pytest.raises(UsageError, match=r"solves for the weights of the student `denoising`. Got Sequential"):
         Msda().build(student, CLASSES, student.spec((WIDTH,)), Spec(0))
+
+
+def test_a_class_that_the_source_lacks_is_never_said() -> None:
+    views = World().views()
+    labels = views["source"].labels("train")
+    for kept in ([0, 2], [0]):
+        gone = torch.tensor(kept)[labels % len(kept)]
+        source = replace(views["source"], opened={"train": gone})
+        method = built(Msda(), layers=1)
+        if len(kept) == 1:
+            with pytest.raises(UsageError, match=r"msda needs source samples of at least two classes\. Got 1"):
+                method.fit(source, views["target"])
+            continue
+        method.fit(source, views["target"])
+        assert set(predict(method.evaluated, views["target"].inputs).argmax(1).tolist()) <= {0, 2}

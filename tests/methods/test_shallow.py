@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 from small_world import CLASSES, VALUES, WIDTH, World, network
 from torch import Tensor
 
 from limbeck.core import DomainView, SealedLabelsError, Spec, Task, UsageError
-from limbeck.methods._shallow import Shallow, squared_distances
+from limbeck.methods import _shallow
+from limbeck.methods._shallow import Shallow, squared_distances, transport_plan
 from limbeck.methods.coral_map import CoralMap
 from limbeck.methods.jda import Jda
 from limbeck.methods.jdot import Jdot
@@ -202,3 +204,26 @@ def test_squared_distances() -> None:
     x, y = np.random.default_rng(0).normal(size=(2, 7, 3))
     expected = ((x[:, None] - y[None]) ** 2).sum(2)
     np.testing.assert_allclose(squared_distances(torch.from_numpy(x), torch.from_numpy(y)).numpy(), expected)
+
+
+@pytest.mark.parametrize("kind", [TransportMap, Jdot, Kmm, Meda])
+def test_what_compares_all_pairs_refuses_too_many(kind: type[Shallow], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_shallow, "LARGEST", 100)
+    x, labels, y, _ = shifted_toy()
+    with pytest.raises(UsageError, match=r"at most 100 training samples of both domains\. Got .* use coral_map"):
+        built(kind(), TWO, x.shape[1]).fit(*views(x, labels, y))
+
+
+@pytest.mark.parametrize("kind", [Kliep, Kmm, Jdot, TransportMap])
+def test_no_map_is_kept_where_rows_stay_as_they_are(kind: type[Shallow]) -> None:
+    method = built(kind())
+    assert not any(value.numel() >= WIDTH**2 for value in method.near.network.map.parameters())
+
+
+def test_the_plan_of_many_points_is_the_best_one() -> None:
+    """POT's own limit of pivots ends before that, with a warning that nobody sees."""
+    random = np.random.default_rng(0)
+    x, y = (torch.from_numpy(random.normal(size=(2500, 20))) for _ in range(2))
+    cost = squared_distances(x, y)
+    best = cost.numpy()[linear_sum_assignment(cost.numpy())].mean()
+    assert float((transport_plan(cost) * cost).sum()) == pytest.approx(best, rel=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,24 @@ def test_statistics_are_those_of_the_training_samples_under_the_averaged_weights
     torch.testing.assert_close(norm.running_mean.double(), mean, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(norm.running_var.double(), variance, rtol=1e-4, atol=1e-4)
     assert norm.momentum == 0.1 and not norm.training and method.student.training
+
+
+@pytest.mark.parametrize("statistics", ["joint", "target"])
+def test_statistics_are_of_the_batches_that_the_student_is_evaluated_by(statistics: str) -> None:
+    method = built(objectives=[CrossEntropy(), Align(Coral())], statistics=statistics)
+    walked(method, 6)
+    views = WORLD.views()
+    views["target"] = replace(views["target"], inputs=views["target"].inputs + 10)
+    method.before_evaluation(views)
+    first, norm = method.average.network[0], method.average.network[1]
+    rows = {name: views[name].splits["train"] for name in ("source", "target")}
+    rows["target"] = torch.cat([views["target"].splits["labelled"], rows["target"]])
+    assert len(rows["source"]) == len(rows["target"])
+    names = ["source", "target"] if statistics == "joint" else ["target"]
+    inputs = torch.cat([views[name].inputs[rows[name]] for name in names]).double()
+    reached = inputs @ first.weight.double().T + first.bias.double()
+    torch.testing.assert_close(norm.running_mean.double(), reached.mean(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(norm.running_var.double(), reached.var(0), rtol=1e-4, atol=1e-3)
 
 
 def test_the_student_that_trains_is_not_touched_and_the_average_is_what_is_kept(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from limbeck.core import Batch, Knowledge, Outputs, SealedLabelsError, Spec, UsageError
+from limbeck.distances.coral import Coral
 from limbeck.objectives import Objective, Schedule, Term, Terms
+from limbeck.objectives.align_sources import AlignSources
 from limbeck.objectives.cross_entropy import CrossEntropy
 from limbeck.objectives.kl import Kl
 
@@ -157,3 +159,8 @@ def test_build_reaches_the_objectives_and_their_parameters_are_found() -> None:
     terms = Terms([Term(Projected(), 0.5), Mean()])
     terms.build(Spec(3), Spec(7))
     assert [tuple(parameter.shape) for parameter in terms.parameters()] == [(7, 3), (7,)]
+
+
+def test_what_compares_sources_reads_them_alone() -> None:
+    with pytest.raises(UsageError, match=r"The 'on' of align_sources must be source: it compares several sources"):
+        Term(AlignSources(Coral()), on="target")

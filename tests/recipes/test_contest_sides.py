@@ -31,3 +31,30 @@ def test_candidates_are_shown_the_source_in_their_own_way(
         kept = read_json(trained / "done.json")["validators"]["source_validation"]
         assert found[name]["source_validation"] == pytest.approx(kept)
         assert kept > found["alone"]["source_validation"] - 0.15
+
+
+def test_a_baseline_with_two_encoders_is_shown_the_source_through_its_own(
+    recipe: dict[str, Any], run: Callable[..., Path]
+) -> None:
+    terms = ["cross_entropy", {"align": {"distance": "mmd"}}]
+    recipe["rows"] = {"mine": {"two_encoders": {"objectives": terms}}, "auto": "auto"}
+    recipe["gap"]["distances"], recipe["gap"]["settings"]["permutations"] = ["mmd"], 99
+    recipe["training"] = {"epochs": 6, "batch_size": 16, "precision": "fp32", "learning_rate": 0.02}
+    folder = run(recipe, stages=["gap", "teacher", "contest"])
+    choice = yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
+    found = {entry["name"]: entry["scores"] for entry in choice["candidates"]}
+    kept = read_json(folder / "contest/mine/0/done.json")["validators"]["source_validation"]
+    assert found["mine"]["source_validation"] == pytest.approx(kept)
+
+
+def test_a_contest_of_closed_forms_alone_needs_no_time_an_epoch(
+    recipe: dict[str, Any], run: Callable[..., Path], tables: tuple[Path, Path]
+) -> None:
+    frame = pd.read_csv(tables[1])
+    frame.assign(dose=frame["dose"] + 3).to_csv(tables[1], index=False)
+    recipe["rows"] = {"mine": "tca", "auto": "auto"}
+    recipe |= {"augmentation": ["noise"], "teacher": {**recipe["teacher"], "method": "source_only"}}
+    recipe["gap"]["settings"]["permutations"] = 99
+    folder = run(recipe, stages=["gap", "teacher", "contest"])
+    choice = yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
+    assert {entry["name"] for entry in choice["candidates"]} == {"mine", "coral_map", "jda", "kliep"}

@@ -15,7 +15,17 @@ import torch
 from small_world import World, network, settings
 from torch import Tensor, nn
 
-from limbeck.core import Batch, Domain, Knowledge, Opening, Outputs, RunError, SealedLabelsError, Spec, UsageError
+from limbeck.core import (
+    Batch,
+    Domain,
+    Knowledge,
+    Opening,
+    Outputs,
+    RunError,
+    SealedLabelsError,
+    Spec,
+    UsageError,
+)
 from limbeck.core.weights import read_weights
 from limbeck.methods import Method, Stream, Update
 from limbeck.methods.distill import Distill
@@ -23,7 +33,6 @@ from limbeck.methods.target_only import TargetOnly
 from limbeck.objectives import Objective
 from limbeck.trackers.jsonl import Jsonl
 from limbeck.training import Training, predict, represent, train
-from limbeck.training import _evaluation as evaluation
 
 WORLD = World()
 
@@ -266,12 +275,6 @@ def test_the_seed_decides_and_nothing_before_does(tmp_path: Path) -> None:
         train(WORLD.job(tmp_path / str(number), Watching, settings(), seed))
         found.append((tmp_path / str(number) / "weights.safetensors").read_bytes())
     assert found[0] == found[1] != found[2]
-
-
-def test_large_selection_splits_are_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "SELECTION_CAP", 5)
-    run(Watching(), tmp_path, validate=lambda *seen: {"fit": float([len(of) for of in seen] == [5] * 4)})
-    assert log(tmp_path)[0]["validator/fit"] == 1.0
 
 
 def test_the_same_as_a_plain_loop(tmp_path: Path) -> None:

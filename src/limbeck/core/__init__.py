@@ -13,7 +13,7 @@ from limbeck.core.errors import (
     missing_extra,
 )
 from limbeck.core.inline import Inline
-from limbeck.core.seeds import SeedStream, generator, resampled, stream_seed
+from limbeck.core.seeds import SeedStream, generator, resampled, some_of, stream_seed
 from limbeck.core.task import Spec, Task
 
 __all__ = [
@@ -38,5 +38,6 @@ __all__ = [
     "generator",
     "missing_extra",
     "resampled",
+    "some_of",
     "stream_seed",
 ]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from limbeck.core.errors import SealedLabelsError, UsageError, did_you_mean
-from limbeck.core.seeds import generator, resampled
+from limbeck.core.seeds import generator, resampled, some_of
 from limbeck.core.task import Task
 
 __all__ = ["Domain", "DomainView", "Opening"]
@@ -129,8 +129,9 @@ class Domain:
         return tuple(self.inputs.shape[1:])
 
     def split_inputs(self, split: str, limit: int | None = None) -> Tensor:
-        """The inputs of one split, or of its first `limit` samples, [n, ...] in memory."""
-        return self.inputs[torch.from_numpy(self._rows(split)[:limit])]
+        """The inputs of one split, or of `limit` of its samples (`some_of`), [n, ...] in memory."""
+        rows = self._rows(split)
+        return self.inputs[torch.from_numpy(rows if limit is None else rows[some_of(len(rows), limit)])]
 
     def open(self, split: str, purpose: str, row: str | None = None) -> Tensor:
         """Labels of a split, [n]: int64 classes, or float32 values in the user's unit.

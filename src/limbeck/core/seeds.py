@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["SeedStream", "generator", "resampled", "stream_seed"]
+__all__ = ["SeedStream", "generator", "resampled", "some_of", "stream_seed"]
 
 
 def stream_seed(seed: int, *names: str | int) -> int:
@@ -44,6 +44,17 @@ class SeedStream:
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """A NumPy generator (Philox, counter-based) for the stream `names` of `seed`."""
     return np.random.Generator(np.random.Philox(stream_seed(seed, *names)))
+
+
+def some_of(count: int, most: int) -> np.ndarray:
+    """At most so many of `count` places, ascending, drawn once and for all: the first ones may be of one class.
+
+    >>> some_of(3, 5).tolist(), len(some_of(100, 5)), some_of(100, 5).tolist() == some_of(100, 5).tolist()
+    ([0, 1, 2], 5, True)
+    """
+    if count <= most:
+        return np.arange(count)
+    return np.sort(generator(0, "some", count).permutation(count)[:most])
 
 
 def resampled(weights: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import warnings
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from limbeck.core import UsageError
+
 __all__ = ["coupling"]
+
+PIVOTS = 20_000_000
+"""Of the network simplex: many times what a few thousand points take."""
 
 
 def coupling(cost: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
     """The cheapest coupling of n and m points of equal weight, exactly; its sum is 1 (POT, on the CPU).
+
+    Costs that are not finite have none: it is NaN then. Errors: `UsageError` where POT does not come to the end.
 
     >>> coupling(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     tensor([[0.0000, 0.5000],
@@ -16,4 +25,14 @@ def coupling(cost: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
     """
     import ot
 
-    return torch.from_numpy(ot.emd([], [], cost.double().cpu().numpy())).to(cost)
+    if not cost.isfinite().all():
+        return torch.full_like(cost, torch.nan)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        plan = ot.emd([], [], cost.double().cpu().numpy(), numItermax=PIVOTS)
+    if told:
+        raise UsageError(
+            f"The optimal transport of {len(cost)} and {cost.shape[1]} points was not found: {told[0].message} "
+            "Compare fewer points."
+        )
+    return torch.from_numpy(plan).to(cost)

@@ -59,5 +59,5 @@ def norm_of_square(squared: Float[Tensor, ""]) -> Float[Tensor, ""]:
     >>> zero.grad
     tensor(0.)
     """
-    positive = squared > 0
+    positive = ~(squared <= 0)  # NaN is not 0
     return torch.where(positive, torch.where(positive, squared, 1.0).sqrt(), 0.0)

@@ -52,7 +52,13 @@ def coral(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, ""]
     """
     x, y = points("coral", x, y, least=2)
     with full_precision(x):
-        return (covariance(x) - covariance(y)).square().sum() / (4 * x.shape[1] ** 2)
+        width = x.shape[1]
+        if width <= len(x) + len(y):
+            return (covariance(x) - covariance(y)).square().sum() / (4 * width**2)
+        # ‖AᵀA − BᵀB‖² = ‖AAᵀ‖² + ‖BBᵀ‖² − 2‖ABᵀ‖²: of few wide points inner products are fewer than covariances.
+        a, b = ((part - part.mean(0)).double() / (len(part) - 1) ** 0.5 for part in (x, y))
+        squared = (a @ a.T).square().sum() + (b @ b.T).square().sum() - 2 * (a @ b.T).square().sum()
+        return (squared.clamp(min=0) / (4 * width**2)).to(x.dtype)
 
 
 def covariance(x: Float[Tensor, "n d"]) -> Float[Tensor, "d d"]:

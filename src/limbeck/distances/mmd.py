@@ -17,6 +17,9 @@ __all__ = ["Mmd"]
 
 MULTIPLIERS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
+NARROWEST = 1e-30
+"""The least variance of a kernel: one over it is still a number in float32."""
+
 
 class Mmd(Regroupable):
     """How far apart the means of smooth functions lie in the two samples; it sees any difference, given enough points.
@@ -81,6 +84,7 @@ def gaussian_kernel(
     squared = squared_distances(pooled, pooled)
     with torch.no_grad():
         variance = median_square(squared) if scale is None else squared.new_tensor(scale**2)
+        variance = variance.clamp(min=NARROWEST)
         kernel, slope = torch.zeros_like(squared), torch.zeros_like(squared)
         for b in bandwidths:
             sharpness = -1 / (2 * b**2 * variance)

@@ -79,7 +79,7 @@ def classification_metrics(
         "macro_f1": float(f1[present].mean()),
         "ece": _calibration_error(probabilities, true),
         "nll": _finite(torch.nn.functional.cross_entropy(scores, labels.cpu().long()).item()),
-        "auc": _auc(probabilities, true),
+        "auc": _auc(_log_odds(scores), true),
         "per_class": [
             {
                 "class": name,
@@ -157,12 +157,21 @@ def _bins(probabilities: np.ndarray, true: np.ndarray, bins: int) -> tuple[np.nd
     return mean_confidence, mean_accuracy, count / len(true)
 
 
-def _auc(probabilities: np.ndarray, true: np.ndarray) -> float | None:
+def _log_odds(scores: Tensor) -> np.ndarray:
+    """`z_c − log Σ_{k ≠ c} exp z_k`, which orders samples as p_c does, those too whose p_c is 1 up to rounding."""
+    log_p = scores.log_softmax(1)
+    largest = log_p.argmax(1, keepdim=True)
+    others = torch.log1p(-log_p.exp().scatter(1, largest, 0.0))
+    rest = log_p.scatter(1, largest, -torch.inf).logsumexp(1, keepdim=True)
+    return (log_p - others.scatter(1, largest, rest)).numpy()
+
+
+def _auc(log_odds: np.ndarray, true: np.ndarray) -> float | None:
     """Area under the ROC curve as the Mann–Whitney statistic, for all classes in one sorting."""
     from scipy.stats import rankdata
 
-    binary = probabilities.shape[1] == 2
-    scores = probabilities[:, 1:] if binary else probabilities
+    binary = log_odds.shape[1] == 2
+    scores = log_odds[:, 1:] if binary else log_odds
     positive = true[:, None] == (np.array([1]) if binary else np.arange(scores.shape[1]))
     n_positive = positive.sum(0)
     pairs = n_positive * (len(true) - n_positive)

@@ -21,7 +21,7 @@ class History:
     """The checkpoints that a training could choose from.
 
     epochs: of each checkpoint. scores: of the validator that chose, higher is better. logits:
-    [checkpoints, n, outputs], of the first n samples of the target's selection split. diagnostics: what an adaptive
+    [checkpoints, n, outputs], of n samples of the target's selection split (`some_of`). diagnostics: what an adaptive
     training told of itself at each, by name.
     """
 

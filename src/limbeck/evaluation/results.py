@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import RunError
+from limbeck.core import RunError, some_of
 from limbeck.evaluation.compressed import compressed
 from limbeck.evaluation.metrics import headline
 from limbeck.evaluation.records import History, RowRecord, SeedRecord, Study
@@ -116,7 +116,8 @@ def _seed(study: Study, seed: SeedRecord, metric: str) -> Json:
     oracle, lost = None, None
     if seed.history is not None and study.selection_labels is not None:
         history = seed.history
-        labels = study.selection_labels[: history.logits.shape[1]]
+        known = study.selection_labels
+        labels = known[some_of(len(known), history.logits.shape[1])]
         kept = None if seed.epoch is None else list(history.epochs).index(seed.epoch)
         found = regret(history.scores, history.logits, labels, study.task, metric, kept)
         oracle, lost = int(history.epochs[found.oracle]), _finite(found.regret)

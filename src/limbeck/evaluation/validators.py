@@ -68,7 +68,7 @@ class Observations:
 
 @dataclass(frozen=True)
 class Validator:
-    """A score of a checkpoint, higher is better, and the optional fields of `Observations` that it needs.
+    """A score of a checkpoint, higher is better, and the fields of `Observations` that it cannot do without.
 
     regression: whether it can also choose checkpoints of a regression; the others read class probabilities.
     """
@@ -83,12 +83,21 @@ class Validator:
         optional = {field.name for field in fields(Observations) if field.default is None}
         return cls(lambda seen: function(*(getattr(seen, name) for name in reads)), frozenset(reads) & optional)
 
+    @property
+    def reads_source(self) -> bool:
+        """Whether it says nothing of a training that may not see the source."""
+        return any(name.startswith("source") for name in self.needs)
+
     def missing(self, observations: Observations) -> frozenset[str]:
-        """What it needs and was not observed."""
-        return frozenset(name for name in self.needs if getattr(observations, name) is None)
+        """What it needs and was not observed, or of no sample."""
+        return frozenset(name for name in self.needs if _is_missing(getattr(observations, name)))
 
     def __call__(self, observations: Observations) -> float:
         return self.score(observations)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, Tensor) and not len(value))
 
 
 def source_validation(observations: Observations) -> float:
@@ -109,7 +118,7 @@ def source_validation(observations: Observations) -> float:
 
 ALL_VALIDATORS: Mapping[str, Validator] = MappingProxyType(
     {
-        "source_validation": Validator(source_validation, regression=True),
+        "source_validation": Validator(source_validation, frozenset({"source_labels"}), regression=True),
         "entropy": Validator.of(entropy, "target_logits"),
         "information_maximisation": Validator.of(information_maximisation, "target_logits"),
         "soft_neighbourhood_density": Validator.of(soft_neighbourhood_density, "target_logits"),
@@ -143,7 +152,11 @@ DEFAULT_VALIDATOR = "information_and_clusters"
 """What chooses checkpoints of classes where nobody says otherwise: by the evidence in benchmarks/README.md."""
 
 VALIDATORS: Mapping[str, Validator] = MappingProxyType(
-    {name: validator for name, validator in ALL_VALIDATORS.items() if not validator.needs or name == DEFAULT_VALIDATOR}
+    {
+        name: validator
+        for name, validator in ALL_VALIDATORS.items()
+        if validator.needs <= {"source_labels"} or name == DEFAULT_VALIDATOR
+    }
 )
 """The validators that every checkpoint of classes is scored by: those that need outputs alone, and the default."""
 

@@ -37,7 +37,7 @@ def class_shares(
     source_probabilities: Float[Tensor, "n classes"],
     target_probabilities: Float[Tensor, "m classes"],
 ) -> ClassShares:
-    """The target's class shares as `label_shift` estimates them, without an interval, in well under a millisecond.
+    """The target's class shares as `label_shift` estimates them, without an interval: in milliseconds.
 
     Errors: `UsageError` for shapes that do not fit, or no samples.
 

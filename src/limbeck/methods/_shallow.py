@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-import numpy as np
 import torch
 from annotated_types import Gt
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
+from limbeck.distances import coupling
 from limbeck.methods._evidence import Candidates, Evidence
 from limbeck.methods._method import Method, Stream, Update
 from limbeck.networks import INPUTS, Observed
 
-__all__ = ["Adapted", "Linear", "Shallow", "squared_distances", "transport_plan"]
+__all__ = ["Adapted", "Linear", "Shallow", "class_scores", "squared_distances", "transport_plan"]
 
 WIDEST = 500
 """Features of which covariances are still quick to decompose."""
@@ -61,11 +61,14 @@ class Shallow(Method):
     their root mean square. layer: "inputs", or a layer of the row or teacher that this `start`s from.
 
     `evaluated` maps the target's rows: scaling, a linear map where the method has one, the model; `on_source` the
-    source's.
+    source's. moves_source: whether it has a map of the source's rows and none of the target's. pairwise: whether it
+    compares all pairs of samples, so that their number has a limit.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("source", "target")
     closed_form: ClassVar[bool] = True
+    moves_source: ClassVar[bool] = False
+    pairwise: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -114,7 +117,8 @@ class Shallow(Method):
         kept = self.kept(width)
         head = self.head(width if kept is None else kept, task.outputs)
         self.adapted = Observed(_Adapted(body, self.layer, width, kept, head))
-        self.near = Observed(_Adapted(body, self.layer, width, width if kept is None else kept, head))
+        own = width if kept is None and self.moves_source else kept
+        self.near = Observed(_Adapted(body, self.layer, width, own, head))
 
     def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         return {}
@@ -141,6 +145,11 @@ class Shallow(Method):
         y = _rows(network, target, torch.cat([target.splits["labelled"], target.splits["train"]]))
         if len(y) < 2:
             raise UsageError(f"{self.name} needs at least two target samples to adapt to. Got {len(y)}.")
+        if self.pairwise and len(x) + len(y) > LARGEST:
+            raise UsageError(
+                f"{self.name} compares all pairs of at most {LARGEST:,} training samples of both domains. Got "
+                f"{len(x):,} and {len(y):,}: use coral_map or subspace_alignment, which see features alone."
+            )
         near = _scale(x)
         far = _scale(y) if self.standardise == "each" else near
         y = (y - far[0]) / far[1]
@@ -148,7 +157,7 @@ class Shallow(Method):
         network.placed(*far, found.map)
         own = found.map if found.near is None else found.near
         assert isinstance(self.near.network, _Adapted)
-        self.near.network.placed(*near, torch.eye(x.shape[1]) if own is None else own)
+        self.near.network.placed(*near, own)
         self.learn(network.head, found, y if found.map is None else y @ found.map.T)
 
     def learn(self, head: nn.Module, found: Adapted, y: Float[Tensor, "m k"]) -> None:
@@ -174,14 +183,7 @@ class Shallow(Method):
             raise UsageError(f"{self.name} needs source samples of at least two classes. Got {len(seen)}.")
         model = LogisticRegression(C=self.inverse_penalty, max_iter=2000, tol=1e-7)
         model.fit(rows, labels.numpy(), sample_weight)
-        weight, bias = torch.from_numpy(np.atleast_2d(model.coef_)) / scale, torch.from_numpy(model.intercept_)
-        if len(seen) == 2:  # one score between the two
-            weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
-        scores = Linear(
-            weight.new_zeros(self.task.outputs, weight.shape[1]), bias.new_full((self.task.outputs,), UNSEEN)
-        )
-        scores.weight[seen], scores.bias[seen] = weight, bias
-        return scores
+        return class_scores(torch.from_numpy(model.coef_) / scale, torch.from_numpy(model.intercept_), seen, self.task)
 
     @property
     def name(self) -> str:
@@ -194,6 +196,9 @@ class Shallow(Method):
             if not value > 0:
                 raise bad_value(name, self.name, "> 0", value)
 
+
+LARGEST = 20_000
+"""A matrix of all pairs of so many samples takes 3.2 GB."""
 
 UNSEEN = -1e4
 """The score of a class that the source has no sample of."""
@@ -241,6 +246,20 @@ def _scale(rows: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tenso
     return rows.mean(0), torch.where(deviation > 1e-8, deviation, 1.0)
 
 
+def class_scores(weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"], seen: Tensor, task: Task) -> Linear:
+    """The scores of all classes, from scikit-learn's of the seen ones, of two of which it gives the one between them.
+
+    >>> task = Task("classification", ("a", "b", "c"))
+    >>> class_scores(torch.tensor([[2.0]]), torch.tensor([0.5]), torch.tensor([0, 2]), task).weight.tolist()
+    [[-1.0], [0.0], [1.0]]
+    """
+    if len(seen) == 2:
+        weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+    scores = Linear(weight.new_zeros(task.outputs, weight.shape[1]), bias.new_full((task.outputs,), UNSEEN))
+    scores.weight[seen], scores.bias[seen] = weight, bias
+    return scores
+
+
 def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """‖x_i − y_j‖².
 
@@ -259,6 +278,6 @@ def transport_plan(cost: Float[Tensor, "n m"], entropy: float = 0.0) -> Float[Te
     """
     import ot
 
-    costs = cost.double().numpy()
-    plan = ot.sinkhorn([], [], costs, entropy, method="sinkhorn_log") if entropy else ot.emd([], [], costs)
-    return torch.from_numpy(plan)
+    if not entropy:
+        return coupling(cost.double())
+    return torch.from_numpy(ot.sinkhorn([], [], cost.double().numpy(), entropy, method="sinkhorn_log"))

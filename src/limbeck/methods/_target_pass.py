@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from limbeck.core import DomainView, Outputs
+from limbeck.core import FEATURES, DomainView, Outputs
 from limbeck.networks import Observed, evaluating
 
 __all__ = ["keep_table", "said_of", "training_rows"]
@@ -19,16 +19,20 @@ def training_rows(target: DomainView) -> Tensor:
 
 
 @torch.no_grad()
-def said_of(student: Observed, view: DomainView, rows: Tensor, batch_size: int = 512) -> Outputs:
-    """What the student says of these samples [n], as they are: in evaluation mode and float32, on its device."""
+def said_of(
+    student: Observed, view: DomainView, rows: Tensor, layers: Sequence[str] = (FEATURES,), batch_size: int = 512
+) -> Outputs:
+    """What the student says of these samples [n], as they are: in evaluation mode and float32, on its device.
+
+    layers: those that are kept of all samples.
+    """
     device = next(student.parameters()).device
     parts = []
     with evaluating(student):
         for some in rows.split(batch_size):
             outputs = student(view.inputs[some].to(device))
-            parts.append((outputs.logits.float(), {name: x.float() for name, x in outputs.features.items()}))
-    names = parts[0][1]
-    features = {name: torch.cat([layers[name] for _, layers in parts]) for name in names}
+            parts.append((outputs.logits.float(), {name: outputs.feature(name).float() for name in layers}))
+    features = {name: torch.cat([said[name] for _, said in parts]) for name in layers}
     return Outputs(torch.cat([logits for logits, _ in parts]), features)
 
 

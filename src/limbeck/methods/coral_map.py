@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt
@@ -28,6 +28,8 @@ class CoralMap(Shallow):
     Traceback (most recent call last):
     limbeck.core.errors.UsageError: The 'ridge' of coral_map must be > 0. Got 0.0.
     """
+
+    moves_source: ClassVar[bool] = True
 
     def __init__(
         self,

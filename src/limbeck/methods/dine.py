@@ -101,7 +101,7 @@ class Dine(Composed):
         if epoch == 0:
             return
         rows = training_rows(target)
-        said = said_of(self.student, target, rows).logits.softmax(1)
+        said = said_of(self.student, target, rows, layers=()).logits.softmax(1)
         if not len(self.memory):
             self.memory = said.new_zeros(len(target.inputs), said.shape[1])
         rows = rows.to(said.device)

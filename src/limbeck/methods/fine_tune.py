@@ -61,8 +61,11 @@ class FineTune(Method):
     def parameter_groups(self) -> dict[str, list[dict[str, Any]]]:
         layers = [layer for layer in layers_with_parameters(self.student.network) if layer not in set(self.frozen)]
         groups: list[dict[str, Any]] = []
+        placed: set[int] = set()  # weights that two layers share move with the later one
         for height, layer in enumerate(reversed(layers)):
-            own = list(self.student.network.get_submodule(layer).parameters(recurse=False))
+            all_own = self.student.network.get_submodule(layer).parameters(recurse=False)
+            own = [parameter for parameter in all_own if id(parameter) not in placed]
+            placed |= set(map(id, own))
             if own:
                 groups.append({"params": own, "scale": self.layer_decay**height})
         return {"student": groups}

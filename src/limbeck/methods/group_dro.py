@@ -86,4 +86,5 @@ def moved_weights(
     >>> moved_weights(torch.tensor([0.5, 0.5]), torch.tensor([0.0, 1.0]), rate=1.0986123)  # log 3
     tensor([0.2500, 0.7500])
     """
-    return (weights.log() + rate * losses).softmax(0)
+    # A weight that had come to 0 would never grow again.
+    return (weights.clamp(min=torch.finfo(weights.dtype).tiny).log() + rate * losses).softmax(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt
@@ -29,6 +29,8 @@ class Jdot(Shallow):
     Traceback (most recent call last):
     limbeck.core.errors.UsageError: The 'feature_weight' of jdot must be > 0. Got 0.0.
     """
+
+    pairwise: ClassVar[bool] = True
 
     def __init__(
         self,

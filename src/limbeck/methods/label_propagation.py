@@ -80,14 +80,14 @@ class LabelPropagation(Composed):
 
     def start_epoch(self, epoch: int, target: DomainView) -> None:
         super().start_epoch(epoch, target)
-        if not len(self.anchor_inputs) or epoch % self.renew:
-            return
         rows = training_rows(target)
         if len(rows) > LARGEST:
             raise UsageError(
                 f"label_propagation compares all pairs of at most {LARGEST} training samples of the target. "
                 f"Got {len(rows)}: use pseudo_labels or mean_teacher."
             )
+        if not len(self.anchor_inputs) or epoch % self.renew:
+            return
         labels, certainty = self._propagated(target, rows)
         self.labels = labels.new_zeros(len(target.inputs))
         self.certainty = certainty.new_zeros(len(target.inputs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,8 @@ class Meda(Shallow):
     Traceback (most recent call last):
     limbeck.core.errors.UsageError: The 'balance' of meda must be in [0, 1]. Got 2.0.
     """
+
+    pairwise: ClassVar[bool] = True
 
     def __init__(
         self,

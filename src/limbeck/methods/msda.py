@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from limbeck.core import Batch, DomainView, Knowledge, Spec, Task, UsageError, bad_value
 from limbeck.methods import Candidates, Evidence, Method, Stream, Update
+from limbeck.methods._shallow import class_scores
 from limbeck.networks import Observed
 from limbeck.networks.denoising import Denoising
 
@@ -100,15 +101,19 @@ class Msda(Method):
 
         rows = inputs.double().numpy()
         scale = math.sqrt((rows**2).sum(1).mean()) or 1.0
-        if self.task.is_classification:
-            model = LogisticRegression(C=self.inverse_penalty, max_iter=2000).fit(rows / scale, labels.numpy())
-        else:
-            model = Ridge(alpha=1 / self.inverse_penalty).fit(rows / scale, labels.double().numpy())
-        weight, bias = np.atleast_2d(model.coef_) / scale, np.atleast_1d(model.intercept_)
-        if self.task.is_classification and len(weight) == 1:  # two classes: one score between them
-            weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-        self.network.head.weight.copy_(torch.from_numpy(weight))
-        self.network.head.bias.copy_(torch.from_numpy(bias))
+        if not self.task.is_classification:
+            values = Ridge(alpha=1 / self.inverse_penalty).fit(rows / scale, labels.double().numpy())
+            self.network.head.weight.copy_(torch.from_numpy(np.atleast_2d(values.coef_) / scale))
+            self.network.head.bias.copy_(torch.tensor([float(values.intercept_)]))
+            return
+        seen = labels.unique()
+        if len(seen) < 2:
+            raise UsageError(f"msda needs source samples of at least two classes. Got {len(seen)}.")
+        model = LogisticRegression(C=self.inverse_penalty, max_iter=2000).fit(rows / scale, labels.numpy())
+        weight, bias = torch.from_numpy(model.coef_) / scale, torch.from_numpy(model.intercept_)
+        scores = class_scores(weight, bias, seen, self.task)
+        self.network.head.weight.copy_(scores.weight)
+        self.network.head.bias.copy_(scores.bias)
 
 
 def layer_map(inputs: Float[Tensor, "n d"], width: int, corruption: float) -> Float[Tensor, "width d_and_1"]:

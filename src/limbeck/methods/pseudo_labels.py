@@ -77,7 +77,7 @@ class PseudoLabels(Composed):
         if epoch < self.wait:
             return
         rows = training_rows(target)
-        found = class_balanced(said_of(self.student, target, rows).logits.softmax(1), self.portion_of(epoch))
+        found = class_balanced(said_of(self.student, target, rows, layers=()).logits.softmax(1), self.portion_of(epoch))
         self.labels = found.new_full((len(target.inputs),), -1)
         self.labels[rows.to(found.device)] = found
 

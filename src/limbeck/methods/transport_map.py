@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt
 from jaxtyping import Float
@@ -27,6 +27,8 @@ class TransportMap(Shallow):
     Traceback (most recent call last):
     limbeck.core.errors.UsageError: The 'entropy' of transport_map must be ≥ 0. Got -1.0.
     """
+
+    pairwise: ClassVar[bool] = True
 
     def __init__(
         self,

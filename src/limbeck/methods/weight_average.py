@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Annotated, ClassVar, Self
 
 import torch
@@ -32,7 +33,7 @@ class WeightAverage(Composed):
     `θ' ← θ' + a (θ − θ')`, `a = max(1/(t + 1), 1 − decay)` in the t-th averaged step: the plain mean of all steps where
     decay is 1. Until averaging begins, evaluated is the student as it is. Before each evaluation the running means
     and variances of batch normalisation are estimated anew for the averaged weights, on training samples of the
-    domains that the method reads.
+    domains that the method reads, by domain or together as `statistics` says.
 
     Paper: Izmailov et al. 2018 (SWA), algorithm 1, and Cha et al. 2021 (SWAD), section 3.2, for an average over every
     step. Deviation: it begins at a fixed share of the run, and the validator chooses where it ends, where SWAD finds
@@ -101,13 +102,25 @@ class WeightAverage(Composed):
         if self.steps > 0:
             device = next(self.average.parameters()).device
             streams = {"source" if stream == "source" else "target" for stream in self.reads()}
-            batches = [part for stream in sorted(streams) for part in _batches(domains[stream], stream)]
-            renew_statistics(self.average, (inputs.to(device) for inputs in batches))
+            if self.statistics == "target":
+                streams = {"target"}
+            chosen = [_drawn(domains[stream], stream) for stream in sorted(streams)]
+            if self.statistics == "joint":  # as many of each, together, as in a step
+                longest = max(len(rows) for rows in chosen)
+                chosen = [rows.repeat(-(-longest // len(rows)))[:longest] for rows in chosen]
+            parts = [
+                _batches(domains[stream].inputs, rows) for stream, rows in zip(sorted(streams), chosen, strict=True)
+            ]
+            together = map(torch.cat, zip(*parts, strict=True)) if self.statistics == "joint" else chain(*parts)
+            renew_statistics(self.average, (inputs.to(device) for inputs in together))
 
 
-def _batches(view: DomainView, stream: str) -> list[Tensor]:
-    """Training samples of a domain, drawn once, in batches of nearly equal size."""
+def _drawn(view: DomainView, stream: str) -> Tensor:
+    """Training rows of a domain, drawn once."""
     rows = view.splits["train"] if stream == "source" else training_rows(view)
-    drawn = generator(0, "statistics", stream).permutation(len(rows))[:SAMPLES]
-    chosen = rows[torch.from_numpy(drawn)]
-    return [view.inputs[some] for some in chosen.tensor_split(-(-len(chosen) // AT_ONCE))]
+    return rows[torch.from_numpy(generator(0, "statistics", stream).permutation(len(rows))[:SAMPLES])]
+
+
+def _batches(inputs: Tensor, rows: Tensor) -> Iterator[Tensor]:
+    """These rows in batches of nearly equal size, read one by one."""
+    return (inputs[some] for some in rows.tensor_split(-(-len(rows) // AT_ONCE)))

@@ -43,6 +43,8 @@ class Term(nn.Module):
     def _check_samples(self) -> None:
         if self.objective.samples == "both" and self.on != "both":
             raise bad_value("on", self.name, "both: it compares source and target samples", self.on)
+        if "domains" in self.objective.needs and self.on != "source":
+            raise bad_value("on", self.name, "source: it compares several sources", self.on)
         # A joined batch carries the source's labels alone, which an objective made for both domains may read.
         readable = ("source", "labelled") if self.objective.samples != "both" else ("both",)
         if "labels" in self.objective.needs and self.on not in readable:

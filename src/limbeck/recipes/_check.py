@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from limbeck.core import UsageError, did_you_mean
-from limbeck.evaluation import VALIDATORS
+from limbeck.evaluation import ALL_VALIDATORS, VALIDATORS
 from limbeck.methods import Method
 from limbeck.recipes._check_steps import check_steps
 from limbeck.recipes._keys import Row, TeacherPlan
@@ -226,15 +226,17 @@ def _check_search(plan: Plan, faults: Faults) -> None:
 
 def _check_validators(plan: Plan, rows: Mapping[str, Row | None], faults: Faults) -> None:
     chosen = {"validator": plan.value("validator")}
+    blind = {name for name, validator in ALL_VALIDATORS.items() if not validator.reads_source}
     for name, row in rows.items():
-        if row is not None and row.method.source_free and (row.validator or chosen["validator"]) == ON_SOURCE:
+        by = row and (row.validator or chosen["validator"])
+        if row is not None and row.method.source_free and by in ALL_VALIDATORS.keys() - blind:
             faults.add(
                 f"rows.{name}",
-                f"It may see no sample of the source, which {ON_SOURCE} reads: set its 'validator' to one of the "
-                f"target alone, such as {', '.join(sorted(VALIDATORS.keys() - {ON_SOURCE}))}.",
+                f"It may see no sample of the source, which {by} reads: set its 'validator' to one of the target "
+                f"alone, such as {', '.join(sorted(blind & VALIDATORS.keys()))}.",
             )
     for node in (*plan.teachers.values(), *plan.rows.values()):
         chosen[f"{node.path}.validator"] = _made(node.settings["validator"], faults)
     for path, validator in chosen.items():
-        if validator is not None and validator not in VALIDATORS:
-            faults.add(path, f"There is no validator {validator!r}. {did_you_mean(validator, VALIDATORS)}")
+        if validator is not None and validator not in ALL_VALIDATORS:
+            faults.add(path, f"There is no validator {validator!r}. {did_you_mean(validator, ALL_VALIDATORS)}")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import limbeck
 from limbeck.compression import Runtime, costs_of, layer_changes
-from limbeck.core import Domain, LimbeckError, Spec, UsageError, stream_seed
+from limbeck.core import Domain, LimbeckError, Spec, UsageError, some_of, stream_seed
 from limbeck.core.files import atomic_path, read_json, write_json
 from limbeck.core.weights import save_weights
 from limbeck.evaluation import ChainRecord, StepRecord
@@ -138,7 +138,8 @@ class _Chain:
         network = teacher.body()
         if network is None:
             return
-        rows = torch.from_numpy(context.target.splits["train"][:SAMPLES])
+        rows = torch.from_numpy(context.target.splits["train"])
+        rows = rows[some_of(len(rows), SAMPLES)]
         inputs = teacher.inputs(context.target)[rows]
         try:
             costs = costs_of(network, inputs, self.runtime)

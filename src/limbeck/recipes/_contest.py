@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from limbeck.core import RunError, Spec, UsageError
+from limbeck.core import RunError, Spec, UsageError, some_of
 from limbeck.core.files import read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import BETWEEN_METHODS, DEFAULT_VALIDATOR, Observations, applicable, combined, validate
@@ -188,7 +188,7 @@ class _Contest:
         budget = self._budget
         if self.second is not None:
             budget, trained = budget - self.second.seconds, trained + 2
-        fitting = int(budget / (trained * PASSES * max(seconds, 1e-3)))
+        fitting = int(budget / (max(1, trained) * PASSES * max(seconds, 1e-3)))
         epochs = self.plan.make("training").epochs
         return {"epochs": max(1, min(epochs, fitting)), "epoch_seconds": seconds}
 
@@ -214,13 +214,14 @@ class _Contest:
         )
         if self.evidence.source_free:
             return seen
-        source, view, shown = context.source.split_inputs("selection", SCORED), context.source.view(), method.on_source
+        source, labels = context.source.split_inputs("selection", SCORED), context.source.view().labels("selection")
+        shown = method.on_source
         if (folder / SOURCE_SIDE).exists():
             load_weights(shown.network, read_weights(folder / SOURCE_SIDE)[0], name)
         return replace(
             seen,
             source_logits=predict(shown, source),
-            source_labels=view.labels("selection")[:SCORED],
+            source_labels=labels[some_of(len(labels), SCORED)],
             source_features=represent(shown, source).flatten(1).float(),
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from limbeck.core import UsageError, bad_value
+from limbeck.core import UsageError, bad_value, some_of
 from limbeck.core.tables import pd
 from limbeck.data import take
 from limbeck.export import DEFAULT, Export, Product, is_export, read_manifest, write_export
@@ -55,8 +55,8 @@ def _product(run: Path, student: Student, after: After, samples: pd.DataFrame | 
 
 def _real_samples(context: Context) -> pd.DataFrame | np.ndarray:
     """Raw inputs of the target's test split; no label is looked at."""
-    rows = context.target.splits["test"][:COMPARED]
-    return _in_memory(take(context.target.raw, rows))
+    rows = context.target.splits["test"]
+    return _in_memory(take(context.target.raw, rows[some_of(len(rows), COMPARED)]))
 
 
 def _in_memory(inputs: object) -> pd.DataFrame | np.ndarray:

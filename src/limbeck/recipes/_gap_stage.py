@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import FEATURES, Domain, generator
+from limbeck.core import FEATURES, Domain, generator, some_of
 from limbeck.core.files import read_json, write_json
 from limbeck.core.tables import pd
 from limbeck.distances import Distance
@@ -79,18 +79,23 @@ def _shown(domain: Domain, settings: GapSettings) -> Tensor:
     return domain.inputs[rows[torch.from_numpy(np.sort(chosen))]]
 
 
+def _some(values: Tensor) -> Tensor:
+    """Those of a split that the teacher is shown."""
+    return values[some_of(len(values), LABELLED)]
+
+
 def _through(
     teacher: Teacher, context: Context, settings: GapSettings
 ) -> tuple[tuple[Tensor, Tensor], dict[str, Any] | None]:
     """The teacher's embedding of both domains, and the class shares that it lets one estimate."""
     source, target = context.source, context.target
     seen = teacher.inputs(source)
-    held_out = teacher.label(seen[_rows(source, "selection")[:LABELLED]])  # what it was trained on looks too well known
-    foreign = teacher.label(teacher.inputs(target)[_rows(target, "train")[:LABELLED]])
+    held_out = teacher.label(seen[_some(_rows(source, "selection"))])  # what it was trained on looks too well known
+    foreign = teacher.label(teacher.inputs(target)[_some(_rows(target, "train"))])
     embedding = (held_out.feature(FEATURES), foreign.feature(FEATURES))
     if not context.task.is_classification:
         return embedding, None
-    labels = source.open("selection", "gap")[:LABELLED]
+    labels = _some(source.open("selection", "gap"))
     seen, unseen = held_out.scores().softmax(1), foreign.scores().softmax(1)
     return embedding, label_shift(labels, seen, unseen, context.task.classes, settings)
 
@@ -102,7 +107,7 @@ def _beyond(
     source, rows = context.source, _rows(context.source, "train")
     drawn = {
         "inputs": (source.open("train", "gap"), lambda places: source.inputs[rows[places]], spaces["inputs"][1]),
-        "teacher": (source.open("selection", "gap")[:LABELLED], spaces["teacher"][0].__getitem__, spaces["teacher"][1]),
+        "teacher": (_some(source.open("selection", "gap")), spaces["teacher"][0].__getitem__, spaces["teacher"][1]),
     }
     return beyond_shares(drawn, shares["estimated"], _distances(plan), plan.settings)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import limbeck
-from limbeck.core import Opening, Spec, UsageError
+from limbeck.core import Opening, Spec, UsageError, some_of
 from limbeck.core.files import read_json, write_json
 from limbeck.core.weights import read_weights
 from limbeck.evaluation import (
@@ -235,10 +235,14 @@ def _embedding(context: Context, results: dict[str, Any], test: torch.Tensor | N
     classes = context.task.is_classification
     return embed(
         [(title, near.flatten(1), far.flatten(1)) for title, near, far in spaces],
-        source.open("test", "picture")[:EMBEDDED] if classes else None,
-        test[:EMBEDDED] if classes and test is not None else None,
+        _pictured(source.open("test", "picture")) if classes else None,
+        _pictured(test) if classes and test is not None else None,
         seed=seed,
     )
+
+
+def _pictured(labels: torch.Tensor) -> torch.Tensor:
+    return labels[some_of(len(labels), EMBEDDED)]
 
 
 def report_stage(context: Context) -> None:

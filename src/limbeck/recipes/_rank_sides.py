@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import FEATURES, Domain, Task, UsageError
+from limbeck.core import FEATURES, Domain, Task, UsageError, some_of
 from limbeck.data import take
 from limbeck.distances import Distance
 from limbeck.gap import GapSettings, Rating, measure_distances
@@ -60,12 +60,13 @@ def read_pair(context: Context, teacher: Teacher, settings: GapSettings) -> Pair
     """
     source, target = context.source, context.target
     own = _own_representation(context)
-    labelled, train = target.splits["labelled"], _thinned(target.splits["train"], settings)
+    labelled, train = target.splits["labelled"], target.splits["train"]
+    train = train[some_of(len(train), settings.samples)]
     known = bool(len(labelled))
     shown = labelled if known else train
     said, features = teacher_says(teacher, target, shown)
     labels = target.open("labelled", "rank") if known else guesses(context.task, said)
-    rows = _thinned(np.arange(len(source.splits["train"])), settings)
+    rows = some_of(len(source.splits["train"]), settings.samples)
     near = source.splits["train"][rows]
     return Pair(
         Side(own(source, near), *teacher_says(teacher, source, near), source.open("train", "rank")[rows]),
@@ -110,10 +111,3 @@ def _own_representation(context: Context) -> Callable[[Domain, np.ndarray], Tens
             f"by itself: read 'target' for 'source' in what follows. {error}"
         ) from error
     return lambda domain, chosen: fitted.transform(take(domain.raw, chosen)).flatten(1)
-
-
-def _thinned(rows: np.ndarray, settings: GapSettings) -> np.ndarray:
-    """At most `settings.samples` rows, evenly spaced."""
-    if len(rows) <= settings.samples:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, settings.samples).astype(np.int64)]

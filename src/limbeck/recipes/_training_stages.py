@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limbeck.core import Domain, Spec, Task, UsageError
+from limbeck.core import Domain, Spec, Task, UsageError, some_of
 from limbeck.core.files import atomic_path, read_json
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.evaluation import (
+    ALL_VALIDATORS,
     DEFAULT_VALIDATOR,
     REGRESSION_VALIDATORS,
     VALIDATORS,
     Observations,
+    applicable,
     headline,
     sample_scores,
     statistic_for,
@@ -134,6 +136,9 @@ def job_of(context: Context, who: Trained, method: Method, validator: str | None
     purpose = f"training of {who.name}"
     opened = ("train", "selection") if "target_labels" in method.requires() else ()
     target = context.target.view(opened, purpose, who.name)
+    chosen = validator_of(context, validator, method)
+    common = VALIDATORS.keys() if task.is_classification else REGRESSION_VALIDATORS
+    names = common | ({chosen, plan.value("validator")} & ALL_VALIDATORS.keys())
     return Job(
         name=who.name,
         folder=who.folder,
@@ -142,8 +147,9 @@ def job_of(context: Context, who: Trained, method: Method, validator: str | None
         stores=who.stores,
         settings=settings,
         seed=who.seed,
-        validate=partial(_scores, task, target.labels("selection") if opened else None),
-        validator=validator_of(context, validator, method),
+        validate=partial(_scores, task, names, target.labels("selection") if opened else None),
+        validator=chosen,
+        needs=frozenset[str]().union(*(ALL_VALIDATORS[name].needs for name in names)),
         about=about,
         views=views_of(plan, who.node, method, who.seed),
         hopeless=who.hopeless,
@@ -158,17 +164,16 @@ def validator_of(context: Context, own: str | None, method: Method | None = None
     return own or context.plan.value("validator") or default
 
 
-def _scores(
-    task: Task, truth: Tensor | None, source: Tensor, labels: Tensor, target: Tensor, features: Tensor
-) -> dict[str, float]:
-    """What the validators say of a checkpoint; truth: the target's labels, of an upper bound alone."""
-    seen = Observations(source, labels, target, task, target_features=features)
-    names = set(VALIDATORS if task.is_classification else REGRESSION_VALIDATORS)
-    if not len(source):  # of a source-free training, whose checkpoint is chosen on the target alone
-        names.discard(ON_SOURCE)
-    scores = {name: validate(name, seen) for name in sorted(names)}
+def _scores(task: Task, names: Set[str], truth: Tensor | None, *outputs: Tensor, **more: Any) -> dict[str, float]:
+    """What these validators say of a checkpoint; truth: the target's labels, of an upper bound alone.
+
+    outputs, more: as `Job.validate` gets them.
+    """
+    source, labels, target, features = outputs
+    seen = Observations(source, labels, target, task, target_features=features, **more)
+    scores = {name: validate(name, seen) for name in sorted(names & set(applicable(seen)))}
     if truth is not None:
-        scores[ON_TARGET] = _by_labels(task, target, truth[: len(target)])
+        scores[ON_TARGET] = _by_labels(task, target, truth[some_of(len(truth), len(target))])
     return scores
 
 
@@ -253,9 +258,11 @@ def _keep_predictions(context: Context, folder: Path, student: Observed) -> None
 
 
 def _seen(student: Observed, domain: Domain) -> Seen:
-    """What a student says of a domain's test split, and how it represents the first `EMBEDDED` of it."""
+    """What a student says of a domain's test split, and how it represents `EMBEDDED` of it."""
     rows = torch.from_numpy(domain.splits["test"])
-    return observe(student, domain.inputs, torch.arange(len(rows)) < EMBEDDED, rows=rows)
+    shown = torch.zeros(len(rows), dtype=torch.bool)
+    shown[some_of(len(rows), EMBEDDED)] = True
+    return observe(student, domain.inputs, shown, rows=rows)
 
 
 def milliseconds_per_sample(student: Observed, inputs: Tensor, repeats: int = 30) -> float:

@@ -23,7 +23,8 @@ class Progress:
     scores: each evaluation's validator scores; chosen: index of the best so far. diagnostics: each evaluation's, by
     name; bandwidth, expected (class shares) and tells (how well the classes were told apart when they were estimated)
     are what they are measured by. sound: whether each evaluation's answers had not collapsed. learnt: what the
-    student knew of the source at each, from 0 (chance) to 1. collapse: the sentence, where it ended in a collapse.
+    student knew of the source at each, from 0 (chance) to 1. best: the evaluated student's weights at the chosen one;
+    source_side: of that which the source is shown to, where it is another. collapse: the sentence, where it ended so.
     """
 
     step: int = 0
@@ -34,6 +35,7 @@ class Progress:
     logits: list[Tensor] = field(default_factory=list)
     chosen: int = -1
     best: dict[str, Tensor] = field(default_factory=dict)
+    source_side: dict[str, Tensor] = field(default_factory=dict)
     sums: dict[str, Tensor] = field(default_factory=dict)
     counted: int = 0
     stopped: bool = False

@@ -26,6 +26,9 @@ class Step:
     batches: Mapping[str, Batch]
     knowledge: Mapping[str, Knowledge]
 
+    def __len__(self) -> int:
+        return sum(len(batch) for batch in self.batches.values())
+
     def split(self, parts: int) -> list[Step]:
         """Every stream cut into so many parts, of nearly equal size."""
         batches = {name: batch.split(parts) for name, batch in self.batches.items()}
@@ -65,13 +68,14 @@ class Engine:
         self.method.at(share)
         parts = step.split(self._parts(step)) if self.settings.accumulate > 1 else [step]
         runs = [self._run(part) for part in parts]
+        shares = [len(part) / len(step) for part in parts]
         while (update := self._next(runs[0])) is not None:
             set_rate(self.optimisers[update.group], self.settings, share)
             for parameter in self.moved[update.group]:  # as `zero_grad` does, in a tenth of its time
                 parameter.grad = None
-            shown = self._backward(update, len(runs))
-            for run in runs[1:]:  # one part's graph is gone before the next is made
-                shown = _added(shown, self._backward(self._next(run), len(runs)))
+            shown = self._backward(update, shares[0])
+            for run, part in zip(runs[1:], shares[1:], strict=True):  # one part's graph is gone before the next is made
+                shown = _added(shown, self._backward(self._next(run), part))
             if self.settings.clip is not None:
                 self._clip(update.group, self.settings.clip)
             self.steps[update.group]()
@@ -110,9 +114,16 @@ class Engine:
         return tensor.to(self.device, non_blocking=True)
 
     def _parts(self, step: Step) -> int:
-        """As many parts as were asked for, but none with less than two samples of a stream (BatchNorm needs two)."""
-        smallest = min(len(batch) for batch in step.batches.values())
-        return max(1, min(self.settings.accumulate, smallest // 2))
+        """As many parts as were asked for, but none with less than two samples of a stream (BatchNorm needs two).
+
+        Each sample counts alike: streams of one length are divided as they come, and a part weighs by its samples;
+        of others only so many parts are made as divide them all.
+        """
+        lengths = {len(batch) for batch in step.batches.values()}
+        most = max(1, min(self.settings.accumulate, min(lengths) // 2))
+        if len(lengths) == 1:
+            return most
+        return next(parts for parts in range(most, 0, -1) if all(length % parts == 0 for length in lengths))
 
     def _run(self, step: Step) -> Iterator[Update]:
         yield from self.method(step.batches, step.knowledge)  # only when asked: a part waits for the one before
@@ -121,10 +132,10 @@ class Engine:
         with self.autocast():
             return next(run, None)
 
-    def _backward(self, update: Update | None, parts: int) -> dict[str, Tensor]:
-        """Add the gradients of an update's loss, divided by the number of parts; gives the losses by name."""
+    def _backward(self, update: Update | None, share: float) -> dict[str, Tensor]:
+        """Add the gradients of an update's loss, times the part's share of the step; gives the losses by name."""
         assert update is not None, "every part of a step has the same updates"
-        losses = {name: value.float() / parts if parts > 1 else value.float() for name, value in update.losses.items()}
+        losses = {name: value.float() * share if share < 1 else value.float() for name, value in update.losses.items()}
         first, *rest = losses.values()
         loss = sum(rest, start=first)
         loss.backward()

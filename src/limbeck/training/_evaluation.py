@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from limbeck.core import DomainView, RunError, bad_value
+from limbeck.core import DomainView, RunError, bad_value, some_of
 from limbeck.methods import Method
+from limbeck.networks import Observed
 from limbeck.training._checkpoint import Progress
 from limbeck.training._collapse import diverged, judge
 from limbeck.training._diagnostics import diagnose, is_adaptive, sample_of, trouble_with
 from limbeck.training._job import Job
-from limbeck.training._predict import Seen, observe
+from limbeck.training._predict import Seen, observe, predict, represent
 
 __all__ = ["SELECTION_CAP", "evaluate"]
 
@@ -34,13 +37,13 @@ def evaluate(
     """
     method, view = job.method, domains["target"]
     method.before_evaluation(domains)
-    target = observe(method.evaluated, view.inputs[view.splits["selection"][:SELECTION_CAP]])
+    target = observe(method.evaluated, view.inputs[view.splits["selection"][_scored(view)]])
     source, labels = Seen(target.logits[:0], target.features[:0]), torch.empty(0, dtype=torch.int64)
     if not method.source_free:
         source, labels = _source(method, domains["source"])
     if not all(values.isfinite().all() for values in (*target, *source)):
         return {"collapse": diverged(job, progress, "answers", math.nan, epoch)}
-    scores = _scores(job, source, labels, target, epoch)
+    scores = _scores(job, domains, (source.logits, labels, target.logits, target.features), epoch)
     values: dict[str, float | str] = {f"validator/{name}": score for name, score in scores.items()}
     trouble = None
     if is_adaptive(method):
@@ -61,13 +64,19 @@ def evaluate(
 
 def _source(method: Method, view: DomainView) -> tuple[Seen, Tensor]:
     """The source's selection split with its labels; of the features those that are compared."""
-    rows = view.splits["selection"][:SELECTION_CAP]
+    some = _scored(view)
+    rows = view.splits["selection"][some]
     shown = sample_of(view, len(rows)) if is_adaptive(method) else torch.zeros(len(rows), dtype=torch.bool)
-    return observe(method.on_source, view.inputs[rows], shown), view.labels("selection")[:SELECTION_CAP]
+    return observe(method.on_source, view.inputs[rows], shown), view.labels("selection")[some]
 
 
-def _scores(job: Job, source: Seen, labels: Tensor, target: Seen, epoch: int) -> dict[str, float]:
-    found = job.validate(source.logits, labels, target.logits, target.features)
+def _scored(view: DomainView) -> Tensor:
+    """The places of the selection samples that are scored."""
+    return torch.from_numpy(some_of(len(view.splits["selection"]), SELECTION_CAP))
+
+
+def _scores(job: Job, domains: Mapping[str, DomainView], seen: tuple[Tensor, ...], epoch: int) -> dict[str, float]:
+    found = job.validate(*seen, **_more(job, domains))
     scores = {name: float(score) for name, score in found.items()}
     if job.validator not in scores:
         raise bad_value("validator", "the recipe", f"one of {sorted(scores)} for this task", job.validator)
@@ -75,6 +84,27 @@ def _scores(job: Job, source: Seen, labels: Tensor, target: Seen, epoch: int) ->
         if not math.isfinite(score):
             raise RunError(f"The validator {name} of {job.name} became {score} in epoch {epoch}.")
     return scores
+
+
+def _more(job: Job, domains: Mapping[str, DomainView]) -> dict[str, Any]:
+    """What some validators need besides the answers and the target's features."""
+    method, target = job.method, domains["target"]
+    student, near = method.evaluated, method.on_source
+
+    def of_source(split: str, limit: int) -> Tensor | None:
+        if method.source_free:
+            return None
+        rows = domains["source"].splits[split]
+        return represent(near, domains["source"].inputs[rows[some_of(len(rows), limit)]]).flatten(1)
+
+    known: dict[str, Callable[[], Any]] = {
+        "source_features": lambda: of_source("selection", SELECTION_CAP),
+        "source_train_features": lambda: of_source("train", SELECTION_CAP),
+        "head_weight": lambda: getattr(student.network.get_submodule(student.head), "weight", None),
+        "target_inputs": lambda: target.inputs[target.splits["selection"][_scored(target)]],
+        "predict": lambda: partial(predict, student),
+    }
+    return {name: known[name]() for name in sorted(job.needs & known.keys())}
 
 
 def _learnt(method: Method, logits: Tensor, labels: Tensor) -> float:
@@ -102,9 +132,13 @@ def _choose(job: Job, progress: Progress) -> None:
     ]
     if progress.chosen < 0 or ranks[-1] > ranks[progress.chosen]:
         progress.chosen = len(history) - 1
-        progress.best = {
-            name: value.detach().cpu().clone() for name, value in job.method.evaluated.network.state_dict().items()
-        }
+        progress.best = _weights_of(job.method.evaluated)
+        if job.method.on_source is not job.method.evaluated:
+            progress.source_side = _weights_of(job.method.on_source)
     patience = job.settings.patience
     waited = len(history) - 1 - progress.chosen
     progress.stopped = (patience is not None and waited >= patience) or job.hopeless(progress.epochs, progress.scores)
+
+
+def _weights_of(student: Observed) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in student.network.state_dict().items()}

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from limbeck.augmentations import Views
 from limbeck.core import DomainView
 from limbeck.knowledge import Reader
@@ -29,10 +27,10 @@ class Job:
 
     validate: (source logits, source labels, target logits, target features) of the selection
     splits → scores by name, higher is better; it gets no target labels, and where the method is
-    source-free no row of the source: the first two are empty. validator: the score that chooses
-    the checkpoint. about: what is written into the weights file. views: the augmented views that a
-    stream shows, by its name. hopeless: (epochs, scores by name, of the evaluations up to now) → whether to go on is
-    not worth it; the training then ends.
+    source-free no row of the source: the first two are empty. needs: what it gets besides, by name, of the fields of
+    `limbeck.evaluation.Observations`. validator: the score that chooses the checkpoint. about: what is written into
+    the weights file. views: the augmented views that a stream shows, by its name. hopeless: (epochs, scores by name,
+    of the evaluations up to now) → whether to go on is not worth it; the training then ends.
     """
 
     name: str
@@ -42,8 +40,9 @@ class Job:
     stores: Mapping[str, Reader]
     settings: Training
     seed: int
-    validate: Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, float]]
+    validate: Callable[..., dict[str, float]]
     validator: str
     about: Mapping[str, Any]
     views: Mapping[str, Views] = field(default_factory=dict)
     hopeless: Hopeless = never
+    needs: frozenset[str] = frozenset()

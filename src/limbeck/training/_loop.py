@@ -28,7 +28,7 @@ from limbeck.training._visible import visible_domains
 __all__ = ["SOURCE_SIDE", "train"]
 
 SOURCE_SIDE = "source_side.safetensors"
-"""The student as the source is shown to it, where a method in closed form has another for it."""
+"""The student as the source is shown to it at the chosen checkpoint, where a method has another for it."""
 
 PENDING = 256
 """So many updates' losses wait to be added up."""
@@ -189,8 +189,8 @@ class _Loop:
     def _finish(self) -> dict[str, Any]:
         progress, job = self.progress, self.job
         save_weights(job.folder / "weights.safetensors", progress.best, job.about)
-        if job.method.closed_form and job.method.on_source is not job.method.evaluated:
-            save_weights(job.folder / SOURCE_SIDE, job.method.on_source.network.state_dict(), {})
+        if progress.source_side:
+            save_weights(job.folder / SOURCE_SIDE, progress.source_side, {})
         with atomic_path(job.folder / "history.npz") as path:
             scores = {f"validator/{name}": np.array(values) for name, values in progress.scores.items()}
             logits = torch.stack(progress.logits).numpy()

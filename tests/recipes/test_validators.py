@@ -1,0 +1,48 @@
+"""Every validator of the room can choose the checkpoints of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from limbeck.core import UsageError
+from limbeck.core.files import read_json
+from limbeck.evaluation import ALL_VALIDATORS, VALIDATORS
+from limbeck.recipes import load_plans
+
+Recipe = dict[str, Any]
+
+
+@pytest.mark.parametrize("name", sorted(ALL_VALIDATORS.keys() - VALIDATORS.keys()))
+def test_it_chooses_the_checkpoint_and_the_row(recipe: Recipe, run: Callable[..., Path], name: str) -> None:
+    recipe["validator"] = name
+    recipe["rows"]["own"] = {"distill": {"objectives": ["cross_entropy"]}, "validator": "entropy"}
+    recipe["training"]["epochs"] = 3
+    folder = run(recipe)
+    results = read_json(folder / "results.json")
+    assert results["validator"] == name and results["selected"] in ("distilled", "own")
+    for row in ("alone", "own"):
+        done = read_json(folder / f"students/{row}/0/done.json")
+        history = np.load(folder / f"students/{row}/0/history.npz")
+        scores = history[f"validator/{name if row == 'alone' else 'entropy'}"]
+        assert len(scores) == 3 and done["chosen"] == scores.argmax()
+        assert np.isfinite(history[f"validator/{name}"]).all()
+
+
+@pytest.mark.parametrize("name", ["dev", "reverse_validation", "source_validation"])
+def test_what_reads_the_source_chooses_nothing_that_may_not(recipe: Recipe, name: str) -> None:
+    recipe["rows"]["free"] = {"shot": {}, "start": "teacher", "validator": name}
+    with pytest.raises(UsageError) as caught:
+        load_plans(recipe)
+    assert f"It may see no sample of the source, which {name} reads" in str(caught.value)
+
+
+def test_a_validator_that_is_not_there_is_told(recipe: Recipe) -> None:
+    recipe["validator"] = "class_ammi"
+    with pytest.raises(UsageError) as caught:
+        load_plans(recipe)
+    assert "Did you mean 'class_ami'?" in str(caught.value)

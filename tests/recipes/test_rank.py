@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
 from limbeck.recipes import rank_recipe, run_recipe
 from limbeck.recipes._rank import check_ranking
-from limbeck.reports.ranking import print_ranking
 
 Recipe = dict[str, Any]
 Rank = Callable[..., Path]
@@ -115,7 +115,7 @@ def test_what_has_nothing_to_give_comes_last_and_is_not_worth_it(folder: Path):
 def test_every_score_has_its_family_and_an_interval_around_it(folder: Path):
     ranking = read_json(folder / "rank.json")
     near = scores(by_name(ranking)["near"])
-    assert {"logme", "leep", "nce", "shrunk_h_score", "transrate", "target_accuracy"} == {
+    assert {"logme", "leep", "nce", "shrunk_h_score", "transrate", "target_accuracy", "expected_accuracy"} == {
         name for name, score in near.items() if score["family"] == "transferability"
     }
     assert {"mmd", "coral", "wasserstein", "a_distance", "dataset_distance"} <= {
@@ -129,7 +129,16 @@ def test_every_score_has_its_family_and_an_interval_around_it(folder: Path):
             assert score["low"] <= score["value"] <= score["high"], name
     assert near["source_samples"]["value"] == 160  # half of the rows train
     shown = {name for name, score in near.items() if not score["counts"]}
-    assert shown == {name for name, score in near.items() if score["family"] == "distance"} | {"transrate"}
+    assert shown == {name for name, score in near.items() if score["family"] != "transferability"} | {"transrate"}
+
+
+def test_expected_is_the_better_of_the_answers_and_a_new_head(folder: Path):
+    for entry in read_json(folder / "rank.json")["candidates"]:
+        found = scores(entry)
+        said = [int(share) / 100 for share in re.findall(r"right on (\d+)%", entry["reason"])]
+        if len(said) == 3:  # alone, its answers, a new head
+            assert found["expected_accuracy"]["value"] == pytest.approx(max(said[1:]), abs=0.006)
+            assert found["target_accuracy"]["value"] == pytest.approx(said[1], abs=0.006)
 
 
 def test_the_ranking_is_as_its_schema_says_and_is_the_same_again(folder: Path, world: Path):
@@ -255,44 +264,3 @@ def test_a_file_that_is_not_there_is_said(rank: Rank, tmp_path: Path):
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(UsageError, match="must hold a mapping"):
         rank(tmp_path / "list.yaml")
-
-
-def regression(recipe: Recipe, world: Path, **candidates: str) -> Recipe:
-    """The recipe with `sum`, which age and dose explain, in the place of the classes."""
-    for name in {"target", *candidates.values()}:
-        frame = pd.read_csv(world / f"{name}.csv")
-        noise = np.random.default_rng(5).normal(size=len(frame))
-        made = frame.assign(sum=100 + 10 * frame["age"] - 10 * frame["dose"] + noise).drop(columns="sick")
-        made.to_csv(world / f"{name}-values.csv", index=False)
-
-    def part(name: str) -> Recipe:
-        return {"csv": {"path": str(world / f"{name}-values.csv"), "label": "sum", "task": "regression"}}
-
-    settings = {"epochs": 30, "learning_rate": 0.02}
-    return {
-        **recipe,
-        "target": part("target"),
-        "candidates": {name: part(file) for name, file in candidates.items()},
-        "split": {"labelled": 20, "test": 0.3},
-        "training": {**recipe["training"], **settings},
-    }
-
-
-def test_candidates_for_values_to_regress(recipe: Recipe, rank: Rank, world: Path, capsys: pytest.CaptureFixture[str]):
-    folder = rank(regression(recipe, world, near="near", noise="noise"))
-    ranking = read_json(folder / "rank.json")
-    check_ranking(ranking)
-    best, worst = ranking["candidates"]
-    assert best["name"] == "near" and best["verdict"] != "do not transfer" and "of the variance" in best["reason"]
-    assert scores(best).keys() >= {"target_explained", "target_order", "logme", "mmd", "source_explained"}
-    assert scores(best)["target_explained"]["value"] > 0.5 > scores(worst)["target_explained"]["value"]
-    assert best["balanced_source_accuracy"] is None and not list(folder.glob("*/openings.jsonl"))
-    print_ranking(folder)
-    assert "labelled samples: 20" in capsys.readouterr().out
-
-
-def test_without_labels_candidates_for_values_have_distances_alone(recipe: Recipe, rank: Rank, world: Path):
-    content = {**regression(recipe, world, near="near"), "split": {"labelled": 0, "test": 0.3}}
-    (entry,) = read_json(rank(content) / "rank.json")["candidates"]
-    assert {score["family"] for score in entry["scores"]} == {"distance", "teacher"}
-    assert not entry["sure"] and entry["reason"].startswith("Without target labels this is a weak verdict")

@@ -57,13 +57,17 @@ def score_candidate(context: Context) -> dict[str, Any]:
     answers = context.source.open("test", "rank")
     metrics = classification_metrics(held_out, answers, context.task.classes)
     right = (held_out.argmax(1) == answers).numpy()
+    side, counts = pair.target, not pair.known
+    probed = (
+        cross_validated(side.features, side.labels, settings.seed) if pair.known and side.features is not None else None
+    )
     ratings = [
-        *_transferability(pair, settings),
+        *_transferability(pair, probed, settings),
         *point_distances(pair, plan),
         _label_distance(pair, settings),
-        Rating("source_accuracy", "teacher", metrics["accuracy"], *wilson(right, settings.confidence)),
-        Rating("calibration_error", "teacher", metrics["ece"], higher_is_better=False),
-        Rating("source_samples", "teacher", float(len(context.source.splits["train"]))),
+        Rating("source_accuracy", "teacher", metrics["accuracy"], *wilson(right, settings.confidence), counts=counts),
+        Rating("calibration_error", "teacher", metrics["ece"], higher_is_better=False, counts=counts),
+        Rating("source_samples", "teacher", float(len(context.source.splits["train"])), counts=counts),
     ]
     chance = answers.bincount().max().item() / len(answers)
     return {
@@ -72,12 +76,15 @@ def score_candidate(context: Context) -> dict[str, Any]:
         "held_out_samples": len(answers),
         "target_samples": len(pair.target.labels),
         "scores": [asdict(rating) for rating in ratings],
-        **asdict(_judged(right, chance, pair, settings)),
+        **asdict(_judged((right, chance), pair, probed, settings)),
     }
 
 
-def _transferability(pair: Pair, settings: GapSettings) -> list[Rating]:
-    """The scores that the teacher allows; none but accuracy where all labels, or guesses, are of one class."""
+def _transferability(pair: Pair, probed: np.ndarray | None, settings: GapSettings) -> list[Rating]:
+    """The scores that the teacher allows; none but accuracies where all labels, or guesses, are of one class.
+
+    probed: where a new head on the features was right. What is expected is the better of it and the answers.
+    """
     side, guessed = pair.target, pair.target.said.argmax(1)
     candidate = Candidate(side.labels, side.features, side.said.softmax(1), guessed)
     left_out = LEFT_OUT if pair.known else LEFT_OUT | CERTAIN
@@ -90,9 +97,10 @@ def _transferability(pair: Pair, settings: GapSettings) -> list[Rating]:
         ratings.append(Rating(pair.named(name), "transferability", *entry, counts=name not in SHOWN))
     if pair.known:
         right = (guessed == side.labels).numpy()
-        ratings.append(
-            Rating("target_accuracy", "transferability", float(right.mean()), *wilson(right, settings.confidence))
-        )
+        best = right if probed is None or right.mean() >= probed.mean() else probed
+        for name, found in (("target_accuracy", right), ("expected_accuracy", best)):
+            interval = wilson(found, settings.confidence)
+            ratings.append(Rating(name, "transferability", float(found.mean()), *interval))
     return ratings
 
 
@@ -118,12 +126,13 @@ def _label_distance(pair: Pair, settings: GapSettings) -> Rating:
     return Rating(pair.named("dataset_distance"), "distance", *entry, higher_is_better=False, counts=not pair.known)
 
 
-def _judged(right: np.ndarray, chance: float, pair: Pair, settings: GapSettings) -> Judgement:
+def _judged(
+    at_home: tuple[np.ndarray, float], pair: Pair, probed: np.ndarray | None, settings: GapSettings
+) -> Judgement:
     near, far = pair.source, pair.target
     evidence: Labelled | Unlabelled
     if pair.known:
         labels = far.labels
-        probed = None if far.features is None else cross_validated(far.features, labels, settings.seed)
         alone = cross_validated(far.own, labels, settings.seed)
         constant = labels.bincount().max().item() / len(labels)
         evidence = Labelled((far.said.argmax(1) == labels).numpy(), probed, alone, constant)
@@ -131,4 +140,4 @@ def _judged(right: np.ndarray, chance: float, pair: Pair, settings: GapSettings)
         back = reverse_validation(near.own, near.labels, far.own, far.said)
         constant = near.labels.bincount().max().item() / len(near.labels)
         evidence = Unlabelled(domain_separation(near.own, far.own), back, len(near.labels), constant)
-    return judge(right, chance, evidence, settings.confidence)
+    return judge(*at_home, evidence, settings.confidence)

@@ -46,11 +46,16 @@ def score_value_candidate(context: Context) -> dict[str, Any]:
     truth = context.source.open("test", "rank")
     said = context.task.restore(teacher_says(teacher, context.source, context.source.splits["test"])[0])
     errors, constant = _squared(said, truth), constant_errors(truth)
+    side = pair.target
+    probed = None
+    if pair.known and side.features is not None:
+        probed = cross_validated_errors(side.features, side.labels, settings.seed)
+    on_target = _transferability(context, pair, probed, settings)
     ratings = [
-        *_transferability(context, pair, settings),
+        *on_target,
         *point_distances(pair, plan),
-        Rating("source_explained", "teacher", *_explained(errors, constant, settings)),
-        Rating("source_samples", "teacher", float(len(context.source.splits["train"]))),
+        Rating("source_explained", "teacher", *_explained(errors, constant, settings), counts=not on_target),
+        Rating("source_samples", "teacher", float(len(context.source.splits["train"])), counts=not on_target),
     ]
     return {
         "source": context.source.name,
@@ -58,19 +63,24 @@ def score_value_candidate(context: Context) -> dict[str, Any]:
         "held_out_samples": len(truth),
         "target_samples": len(pair.target.labels),
         "scores": [asdict(rating) for rating in ratings],
-        **asdict(_judged(context, (errors, constant), pair, settings)),
+        **asdict(_judged(context, (errors, constant), pair, probed, settings)),
     }
 
 
-def _transferability(context: Context, pair: Pair, settings: GapSettings) -> list[Rating]:
-    """Of labelled target samples: how much of their variance is explained, the order of the answers, LogME."""
+def _transferability(context: Context, pair: Pair, probed: np.ndarray | None, settings: GapSettings) -> list[Rating]:
+    """Of labelled target samples: how much of their variance is explained, the order of the answers, LogME.
+
+    probed: the squared errors of a new head on the features. Expected is the better of it and the answers.
+    """
     side = pair.target
     if not pair.known or len(side.labels.unique()) < 2:
         return []
     answers, one = context.task.restore(side.said), torch.zeros(len(side.labels), dtype=torch.long)
-    errors = _squared(answers, side.labels)
+    errors, constant = _squared(answers, side.labels), constant_errors(side.labels)
+    best = errors if probed is None or errors.mean() <= probed.mean() else probed
     found = {
-        "target_explained": _explained(errors, constant_errors(side.labels), settings),
+        "target_explained": _explained(errors, constant, settings),
+        "expected_explained": _explained(best, constant, settings),
         "target_order": subsampled(partial(_order, answers, side.labels), one, settings),
     }
     if side.features is not None:
@@ -97,12 +107,17 @@ def _logme(features: Tensor, labels: Tensor, rows: Tensor) -> float:
     return logme_of_values(features[rows], labels[rows])
 
 
-def _judged(context: Context, at_home: tuple[np.ndarray, np.ndarray], pair: Pair, settings: GapSettings) -> Judgement:
+def _judged(
+    context: Context,
+    at_home: tuple[np.ndarray, np.ndarray],
+    pair: Pair,
+    probed: np.ndarray | None,
+    settings: GapSettings,
+) -> Judgement:
     near, far = pair.source, pair.target
     answers = context.task.restore(far.said)
     evidence: LabelledValues | UnlabelledValues
     if pair.known:
-        probed = None if far.features is None else cross_validated_errors(far.features, far.labels, settings.seed)
         alone = cross_validated_errors(far.own, far.labels, settings.seed)
         evidence = LabelledValues(_squared(answers, far.labels), probed, alone, constant_errors(far.labels))
     else:

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
 
 from limbeck.core import UsageError
-from limbeck.gap import Judgement, Labelled, Unlabelled, cross_validated, domain_separation, judge, wilson
-from limbeck.gap.judgement import above_chance
+from limbeck.gap import AtHome, Judgement, Labelled, Unlabelled, cross_validated, domain_separation, judge, wilson
+from limbeck.gap.judgement import above_chance, auc_error
 
 
 def right(count: int, n: int = 100) -> np.ndarray:
@@ -16,7 +17,7 @@ def right(count: int, n: int = 100) -> np.ndarray:
 def labelled(direct: int, probed: int | None, alone: int | None, chance: float = 0.1, source: int = 95) -> Judgement:
     sides = [None if count is None else right(count) for count in (direct, probed, alone)]
     assert sides[0] is not None
-    return judge(right(source), chance, Labelled(sides[0], sides[1], sides[2], chance))
+    return judge(AtHome(right(source), chance), Labelled(sides[0], sides[1], sides[2], chance))
 
 
 def test_better_than_training_alone_and_as_good_as_at_home_is_transfer():
@@ -63,7 +64,7 @@ def test_a_teacher_that_learnt_nothing_is_told_first():
     found = labelled(direct=92, probed=90, alone=20, source=12)
     assert (found.verdict, found.sure) == ("do not transfer", True)
     assert "right on 12% of 100 held-out samples of its own source" in found.reason
-    unlabelled = judge(right(12), 0.1, Unlabelled(0.1, 0.9, 100, 0.1))
+    unlabelled = judge(AtHome(right(12), 0.1), Unlabelled(0.1, 0.9, 100, 0.1))
     assert (unlabelled.verdict, unlabelled.sure) == ("do not transfer", False)
 
 
@@ -78,7 +79,7 @@ def test_a_teacher_that_learnt_nothing_is_told_first():
     ],
 )
 def test_without_labels_the_verdict_is_by_the_gap_and_never_sure(separation: float, returned: float, verdict: str):
-    found = judge(right(95), 0.1, Unlabelled(separation, returned, 200, 0.1))
+    found = judge(AtHome(right(95), 0.1), Unlabelled(separation, returned, 200, 0.1))
     assert (found.verdict, found.sure) == (verdict, False)
     assert found.reason.startswith("Without target labels this is a weak verdict")
 
@@ -123,3 +124,21 @@ def test_domains_that_are_alike_and_apart():
     x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     assert abs(domain_separation(x[:100], x[100:])) < 0.4
     assert domain_separation(x, x + 20) == 2
+
+
+@pytest.mark.parametrize(("auc", "learnt"), [(None, False), (0.55, False), (0.75, True)])
+def test_a_teacher_that_names_the_frequent_class_may_have_learnt_to_order(auc: float | None, learnt: bool):
+    """88 % right where one class has 85 %: as little as chance allows, but its scores tell the rare ones apart."""
+    home = AtHome(right(176, 200), 0.85, auc, [170, 30])
+    assert home.learnt is learnt
+    target = Labelled(right(29, 40), None, right(20, 40), 0.5)
+    assert (judge(home, target).verdict == "do not transfer") is not learnt
+    if not learnt:
+        assert "that it has learnt something that could be transferred is not shown" in judge(home, target).reason
+
+
+def test_the_error_of_an_auc_by_chance_is_that_of_random_scores():
+    random, labels = np.random.default_rng(0), np.repeat([0, 1], [150, 30])
+    drawn = [roc_auc_score(labels, random.normal(size=180)) for _ in range(1500)]
+    assert auc_error([150, 30]) == pytest.approx(np.std(drawn), rel=0.06)
+    assert auc_error([40]) == auc_error([]) == float("inf")

@@ -8,6 +8,7 @@ from limbeck.gap.distances import measure_distances
 from limbeck.gap.evidence import logme_of_values
 from limbeck.gap.features import feature_shift
 from limbeck.gap.judgement import (
+    AtHome,
     Labelled,
     Unlabelled,
     cross_validated,
@@ -33,6 +34,7 @@ from limbeck.gap.weights import density_ratio, source_shares
 
 __all__ = [
     "SCORES",
+    "AtHome",
     "Candidate",
     "ClassShares",
     "GapSettings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from limbeck.core import UsageError, generator
 from limbeck.gap._decision import Judgement, Way, decide
 
-__all__ = ["Judgement", "Labelled", "Unlabelled", "cross_validated", "domain_separation", "judge", "wilson"]
+__all__ = ["AtHome", "Judgement", "Labelled", "Unlabelled", "cross_validated", "domain_separation", "judge", "wilson"]
 
 INVERSE_PENALTY = 0.1
 """scikit-learn's C of the simple classifier, on standardised features."""
@@ -57,12 +58,43 @@ class Unlabelled:
     chance: float
 
 
-def judge(
-    source: Bool[np.ndarray, " s"], source_chance: float, target: Labelled | Unlabelled, confidence: float = 0.95
-) -> Judgement:
-    """The verdict on a candidate, whose teacher was right on held-out samples of its source as `source` says.
+@dataclass(frozen=True)
+class AtHome:
+    """What a teacher makes of held-out samples of its own source.
 
-    *do not transfer*: the teacher is no better than chance on its own source (three standard errors); or, with
+    right: on which of the s samples. chance: what naming one class always is right on. auc: the mean area under the
+    ROC curve of each class against the others, None where there is none; samples: of each class. balanced: the mean
+    recall of the classes, which answers on as many target samples of each are compared with; the share of right
+    answers where it is not given.
+    """
+
+    right: Bool[np.ndarray, " s"]
+    chance: float
+    auc: float | None = None
+    samples: Sequence[int] = ()
+    balanced: float | None = None
+
+    @property
+    def reached(self) -> float:
+        """What its answers are compared with."""
+        return float(self.right.mean()) if self.balanced is None else self.balanced
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it is beyond doubt that it has learnt something.
+
+        Its answers are right more often than chance gives; or they order the samples better than it does, since where
+        most samples are of one class, naming that one is hard to beat, and no sign of having learnt nothing.
+        """
+        if above_chance(float(self.right.mean()), len(self.right), self.chance):
+            return True
+        return self.auc is not None and self.auc > 0.5 + BEYOND_DOUBT * auc_error(self.samples)
+
+
+def judge(source: AtHome, target: Labelled | Unlabelled, confidence: float = 0.95) -> Judgement:
+    """The verdict on a candidate, whose teacher knows of its source what `source` says.
+
+    *do not transfer*: the teacher is no better than chance on its own source (`AtHome.learnt`); or, with
     labels, both its answers and a new head on its features are expected (point estimates) to do worse than
     training on the labelled samples alone, or than a constant; or only the new head is, not beyond its interval,
     and the answers are no better than chance. Without labels: the domains can be told apart almost without fault,
@@ -74,20 +106,36 @@ def judge(
     from fewer samples than there are, so it is a little hard on what it judges, on both sides alike.
 
     >>> right, half = np.ones(100, dtype=bool), np.arange(100) < 50
-    >>> judge(right, 0.1, Labelled(right, None, half, 0.1)).verdict
+    >>> judge(AtHome(right, 0.1), Labelled(right, None, half, 0.1)).verdict
     'transfer'
-    >>> judge(right, 0.1, Labelled(half, None, right, 0.1)).verdict
+    >>> judge(AtHome(right, 0.1), Labelled(half, None, right, 0.1)).verdict
     'do not transfer'
     """
-    if not above_chance(float(source.mean()), len(source), source_chance):
+    if not source.learnt:
+        ordered = "" if source.auc is None else f", and its AUC is {source.auc:.2f}"
         reason = (
-            f"Its teacher is right on {_share(source)} of {len(source)} held-out samples of its own source, where "
-            f"always naming one class is right on {source_chance:.0%}: it has learnt nothing that could be transferred."
+            f"Its teacher is right on {_share(source.right)} of {len(source.right)} held-out samples of its own "
+            f"source, where always naming one class is right on {source.chance:.0%}{ordered}: that it has learnt "
+            "something that could be transferred is not shown."
         )
         return Judgement("do not transfer", isinstance(target, Labelled), reason)
     if isinstance(target, Labelled):
-        return _by_labels(float(source.mean()), target, confidence)
+        return _by_labels(source.reached, target, confidence)
     return _by_gap(target)
+
+
+def auc_error(samples: Sequence[int]) -> float:
+    """The standard error of the AUC of answers that say nothing: `√((n + m + 1) / 12nm)` (Mann & Whitney 1947).
+
+    For several classes, each against the others, the mean of theirs; that of their mean AUC is not larger.
+    samples: of each class; those without a sample, or with all of them, are left out. Infinite where none is left.
+
+    >>> round(auc_error([10, 20]), 4)  # √(31 / 2400)
+    0.1137
+    """
+    total = sum(samples)
+    errors = [((total + 1) / (12 * n * (total - n))) ** 0.5 for n in samples if 0 < n < total]
+    return sum(errors) / len(errors) if errors else float("inf")
 
 
 def above_chance(share: float, n: int, chance: float, errors: float = BEYOND_DOUBT) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 from limbeck.evaluation import classification_metrics, reverse_validation
 from limbeck.gap import (
     SCORES,
+    AtHome,
     Candidate,
     GapSettings,
     Judgement,
@@ -69,14 +70,15 @@ def score_candidate(context: Context) -> dict[str, Any]:
         Rating("calibration_error", "teacher", metrics["ece"], higher_is_better=False, counts=counts),
         Rating("source_samples", "teacher", float(len(context.source.splits["train"])), counts=counts),
     ]
-    chance = answers.bincount().max().item() / len(answers)
+    samples = answers.bincount().tolist()
+    at_home = AtHome(right, max(samples) / len(answers), metrics["auc"], samples, metrics["balanced_accuracy"])
     return {
         "source": context.source.name,
         "balanced_source_accuracy": metrics["balanced_accuracy"],
         "held_out_samples": len(answers),
         "target_samples": len(pair.target.labels),
         "scores": [asdict(rating) for rating in ratings],
-        **asdict(_judged((right, chance), pair, probed, settings)),
+        **asdict(_judged(at_home, pair, probed, settings)),
     }
 
 
@@ -126,9 +128,7 @@ def _label_distance(pair: Pair, settings: GapSettings) -> Rating:
     return Rating(pair.named("dataset_distance"), "distance", *entry, higher_is_better=False, counts=not pair.known)
 
 
-def _judged(
-    at_home: tuple[np.ndarray, float], pair: Pair, probed: np.ndarray | None, settings: GapSettings
-) -> Judgement:
+def _judged(at_home: AtHome, pair: Pair, probed: np.ndarray | None, settings: GapSettings) -> Judgement:
     near, far = pair.source, pair.target
     evidence: Labelled | Unlabelled
     if pair.known:
@@ -140,4 +140,4 @@ def _judged(
         back = reverse_validation(near.own, near.labels, far.own, far.said)
         constant = near.labels.bincount().max().item() / len(near.labels)
         evidence = Unlabelled(domain_separation(near.own, far.own), back, len(near.labels), constant)
-    return judge(*at_home, evidence, settings.confidence)
+    return judge(at_home, evidence, settings.confidence)

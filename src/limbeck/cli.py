@@ -39,8 +39,6 @@ app = typer.Typer(
     add_completion=False,
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. --debug anywhere shows the traceback of a failure.",
 )
-
-
 stores = typer.Typer(no_args_is_help=True)
 app.add_typer(stores, name="store", help="Stored knowledge: prune.")
 app.add_typer(device_commands)
@@ -125,10 +123,15 @@ def rank(
     recipe: Recipe, overrides: Overrides = None, runs: Runs = Path("runs"), name: Name = None, as_json: AsJson = False
 ) -> None:
     """Say from which of a recipe's `candidates` to transfer, and from which not to."""
-    from limbeck.recipes import rank_recipe
+    from limbeck.recipes import RankError, rank_recipe
     from limbeck.reports.ranking import print_ranking
 
-    print_ranking(rank_recipe(recipe, overrides=overrides or [], runs=runs, name=name), as_json)
+    try:
+        print_ranking(rank_recipe(recipe, overrides=overrides or [], runs=runs, name=name), as_json)
+    except RankError as error:
+        if error.ranked is not None:
+            print_ranking(error.ranked, as_json)
+        raise
 
 
 @app.command()

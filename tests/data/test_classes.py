@@ -68,6 +68,11 @@ def test_shared_drops_the_rows_of_the_others_with_a_note() -> None:
     assert target.notes == ("2 rows are not used: one has no class d.",)
 
 
+def test_one_shared_class_is_told_as_that() -> None:
+    with pytest.raises(UsageError, match=r"one and two share one class only, 'b'.*`classes: source` keeps"):
+        agree_on_classes(raw("a b c"), raw("b b", "two"), "shared")
+
+
 def test_source_lets_the_target_lack_some() -> None:
     _, target, names = agree_on_classes(raw("a b c"), raw("b b", "two"), "source")
     assert names == ("a", "b", "c")

@@ -213,7 +213,7 @@ def test_the_schema_refuses(fault, results):
 
 @pytest.mark.slow
 def test_a_large_comparison_takes_under_ten_seconds():
-    study = _study(n=10_000, width=10, checkpoints=1)
+    study = _study(n=10_000, width=10, checkpoints=2)
     extra = [RowRecord(f"r{i}", "student", "", "", 0, 1, 1, 1.0, study.rows[2].seeds) for i in range(3)]
     started = time.process_time()
     results = assemble(Study(**{**vars(study), "rows": [*study.rows, *extra]}))

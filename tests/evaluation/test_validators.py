@@ -13,6 +13,7 @@ from limbeck.evaluation import (
     VALIDATORS,
     Observations,
     applicable,
+    better_on_source,
     validate,
 )
 
@@ -118,3 +119,21 @@ def test_outputs_alone_suffice_for_the_validators_of_every_run_but_the_default()
     }
     regression = Observations(torch.zeros(4, 1), torch.zeros(4), torch.zeros(5, 1), Task("regression"))
     assert applicable(regression) == ["source_validation"]
+
+
+@pytest.mark.parametrize(("better", "found"), [(0, False), (1, False), (30, True), (-30, False)])
+def test_better_on_the_source_is_beyond_chance(better: int, found: bool):
+    """Both are wrong on 50 of 200 samples, the one on so many fewer."""
+    labels = torch.zeros(200, dtype=torch.int64)
+    said = [torch.eye(3)[(torch.arange(200) < wrong).long()] for wrong in (50 - better, 50)]
+    own, other = (Observations(logits, labels, logits, CLASSES) for logits in said)
+    assert better_on_source(own, other) is found
+
+
+def test_chance_is_called_better_once_in_twenty():
+    draw = torch.Generator().manual_seed(0)
+    truth, task = torch.randn(60, generator=draw), Task("regression")
+    said = truth[:, None] + torch.randn(800, 2, 60, 1, generator=draw)
+    seen = [[Observations(one, truth, one, task) for one in pair] for pair in said]
+    share = sum(better_on_source(own, other) for own, other in seen) / len(seen)
+    assert 0.03 < share < 0.08

@@ -110,6 +110,12 @@ def test_of_regression_errors_lower_is_a_gain():
     )
 
 
+def test_of_equals_the_chosen_one_is_as_good_as_any():
+    one = _row("one", "student", 0.9, 0.1, _versus(0.1))
+    two = _row("two", "student", 0.9, 0.9, _versus(0.1))
+    assert verdict(_results(ALONE, one, two)).endswith("; on the test split it scored best too.")
+
+
 def test_without_labels_nothing_is_proven():
     assert verdict(_results(TEACHER, ALONE, DISTILLED, ADAPTED, known=False)) == (
         "Whether distilled works on photo cannot be proven: the target has no labels. It was chosen by information "

@@ -210,7 +210,9 @@ def test_values_are_chosen_for_on_the_source(apart: Recipe, run: Run) -> None:
 def test_without_the_source_only_what_reads_none_of_it_takes_part(apart: Recipe, run: Run) -> None:
     apart |= {"auto": {"source_free": True}, "split": {}}
     folder = run(apart)
-    assert set(candidates(folder)) == {"alone", "shot"}
+    assert set(candidates(folder)) == {"alone", "shot", "dine"}
+    copied = "has its network, not the recipe's student" in choice(folder)["why"]
+    assert copied == (choice(folder)["winner"] == "shot")
     for found in choice(folder)["candidates"]:
         assert np.isfinite([*found["scores"].values()]).all()
         assert not {"reverse_validation", "source_validation"} & found["scores"].keys()
@@ -295,4 +297,4 @@ def test_what_takes_part_follows_from_the_evidence() -> None:
     assert not {"coral_map", "jda", "kliep"} & (names("wide") | names("images"))
     assert {"msda", "distill_align"} <= names("text") and "distill" not in names("text")
     assert names("values") == {"coral_map", "kliep", "distill", "distill_align"}
-    assert names("source-free") == {"shot"}
+    assert names("source-free") == {"shot", "dine"}

@@ -141,6 +141,13 @@ def test_strange_names_are_written_as_they_are(new: Write, tmp_path: Path) -> No
     assert results(path, tmp_path)["task"]["classes"] == ["yes", "{% no %}"]
 
 
+def test_a_target_of_one_class_leaves_the_sources_in(new: Write, tables: tuple[Path, Path], tmp_path: Path) -> None:
+    pd.read_csv(tables[1]).assign(sick="yes").to_csv(tables[1], index=False)
+    path, _ = new(*tables, "sick")
+    assert load_plans(path)[0].value("classes") == "source"
+    assert results(path, tmp_path)["task"]["classes"] == ["no", "yes"]
+
+
 def test_classes_that_only_one_domain_has_are_left_out(new: Write, tables: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(tables[1])
     frame.loc[:9, "sick"] = "maybe"

@@ -17,7 +17,7 @@ import yaml
 from limbeck.cli import app
 from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
-from limbeck.recipes import rank_recipe, run_recipe
+from limbeck.recipes import RankError, rank_recipe, run_recipe
 from limbeck.recipes._rank import check_ranking
 
 Recipe = dict[str, Any]
@@ -219,8 +219,9 @@ def test_a_candidate_can_bring_a_teacher_of_its_own(recipe: Recipe, rank: Rank, 
 
 def test_a_candidate_that_fails_is_named_and_the_others_are_ranked(recipe: Recipe, rank: Rank, tmp_path: Path):
     recipe["candidates"]["gone"] = {"csv": {"path": "gone.csv", "label": "sick"}}
-    with pytest.raises(RunError, match=r"1 of 2 candidates failed; the others are ranked:\n  - gone: .*gone.csv"):
+    with pytest.raises(RankError, match=r"1 of 2 candidates failed; the others are ranked:\n  - gone: .*gone.csv") as e:
         rank(recipe)
+    assert e.value.ranked == tmp_path / "runs" / "wards"
     assert list(by_name(read_json(tmp_path / "runs" / "wards" / "rank.json"))) == ["near"]
 
 
@@ -237,6 +238,8 @@ def test_overrides_reach_candidates_and_what_they_share(recipe: Recipe, rank: Ra
     made = yaml.safe_load(text)
     assert made["training"]["epochs"] == 1 and made["source"]["csv"]["path"] == str(world / "noise.csv")
     assert recipe == before
+    whole = f"candidates={json.dumps({'other': data(world, 'near')})}"
+    assert [*by_name(read_json(rank(recipe, overrides=[whole], name="other") / "rank.json"))] == ["other"]
 
 
 @pytest.mark.parametrize(

@@ -160,3 +160,12 @@ def test_home_and_variables_are_filled_in(recipe: Recipe, monkeypatch: pytest.Mo
 def test_settings_may_be_left_out(recipe: Recipe, make: Callable[[], Any]) -> None:
     recipe["student"] = make()
     assert load_plans(recipe)[0].make("student").hidden == (128, 64)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("epochs", True), ("learning_rate", float("inf")), ("learning_rate", float("nan"))]
+)
+def test_what_is_no_number_is_none(recipe: Recipe, place: str, value: Any) -> None:
+    """YAML reads yes and .inf, which Python takes for 1 and a number."""
+    recipe["training"][place] = value
+    assert f"training.{place}: The {place!r} of training must be a finite number. Got {value!r}." in faults(recipe)

@@ -87,6 +87,11 @@ def agree_on_classes(
             source = _without(source, only_source, target.name)
             target = _without(target, only_target, source.name)
             order = [name for name in order if name in named]
+            if len(order) == 1 and only_source:
+                raise UsageError(
+                    f"{source.name} and {target.name} share one class only, {order[0]!r}: there is nothing to tell "
+                    "apart. `classes: source` keeps the classes that the source alone has."
+                )
         elif only_target or (only_source and rule == "same"):
             raise _differ(source, target, only_source, only_target)
         elif only_source:

@@ -43,6 +43,7 @@ from limbeck.evaluation.validators import (
     Observations,
     Validator,
     applicable,
+    better_on_source,
     source_validation,
     validate,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "applicable",
     "assemble",
     "batch_nuclear_norm",
+    "better_on_source",
     "bootstrap",
     "calibrated_information",
     "check_results",

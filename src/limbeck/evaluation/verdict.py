@@ -122,9 +122,9 @@ def _choice(results: Json, row: Json) -> str:
     students = [other for other in results["rows"] if other["kind"] == "student"]
     if len(_candidates(results)) < 2:
         return ""
-    best = _best(results, students)
+    best, metric = _best(results, students), results["metric"]
     chosen = f"{row['title']} was chosen without target labels, by {_words(results['validator'])}"
-    if best["name"] == row["name"]:
+    if best["target"][metric]["mean"] == row["target"][metric]["mean"]:
         return f" {chosen}; on the test split it scored best too."
     return f" {chosen}; on the test split {best['title']} scored best ({_amount(results, best)})."
 

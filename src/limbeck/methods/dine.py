@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from limbeck.augmentations.mixup import beta, mixed
 from limbeck.core import Batch, DomainView, Knowledge, Outputs, Spec, Task, UsageError, bad_value
-from limbeck.methods import Stream, Update
+from limbeck.methods import Candidates, Evidence, Stream, Update
 from limbeck.methods._composed import Composed, on_target_alone
 from limbeck.methods._statistics import still_statistics
 from limbeck.methods._target_pass import keep_table, said_of, training_rows
@@ -68,6 +68,13 @@ class Dine(Composed):
         self.tuning = False
         self.kl = Kl(temperature=1.0)
         self.information = InformationMax()
+
+    @classmethod
+    def candidates(cls, evidence: Evidence) -> Candidates:
+        """Where no sample of the source may be read, and a teacher answers: it fills the recipe's own student."""
+        if not (evidence.source_free and evidence.soft and evidence.task.is_classification):
+            return {}
+        return {"dine": {"dine": {}, "teacher": evidence.teacher}}
 
     def knowledge_streams(self) -> frozenset[str]:
         return frozenset({"target"})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor, nn
 
 from limbeck.core import Batch, Knowledge, Spec, Task
@@ -32,7 +32,7 @@ class FineTune(Method):
 
     def __init__(
         self,
-        freeze: float | Sequence[str] = 0.0,
+        freeze: Annotated[float, Ge(0), Lt(1)] | Sequence[str] = 0.0,
         layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0,
         l2_sp: Annotated[float, Ge(0)] = 0.0,
     ):

@@ -7,7 +7,7 @@ from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
 from limbeck.recipes._predict import Student, load_export, load_student, predict_file, write_predictions
-from limbeck.recipes._rank import rank_recipe
+from limbeck.recipes._rank import RankError, rank_recipe
 from limbeck.recipes._rooms import ROOMS, part_names, part_summary
 from limbeck.recipes._run import STAGES, run_recipe
 from limbeck.recipes._search import search_recipe
@@ -15,6 +15,7 @@ from limbeck.recipes._search import search_recipe
 __all__ = [
     "ROOMS",
     "STAGES",
+    "RankError",
     "Student",
     "check_name",
     "describe",

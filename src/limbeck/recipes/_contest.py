@@ -12,7 +12,15 @@ import torch
 from limbeck.core import RunError, Spec, UsageError, some_of
 from limbeck.core.files import read_json
 from limbeck.core.weights import load_weights, read_weights
-from limbeck.evaluation import BETWEEN_METHODS, DEFAULT_VALIDATOR, Observations, applicable, combined, validate
+from limbeck.evaluation import (
+    BETWEEN_METHODS,
+    DEFAULT_VALIDATOR,
+    Observations,
+    applicable,
+    better_on_source,
+    combined,
+    validate,
+)
 from limbeck.gap import simes
 from limbeck.methods import Evidence
 from limbeck.recipes._check import ON_SOURCE, check_plan
@@ -94,8 +102,10 @@ class _Contest:
             scores = {name: self._scores(name) for name in self.rows}
             adapted = self._adapted(self._ranked(scores))
             scores |= {name: self._scores(name) for name in self.rows if name not in scores}
-        ranks = self._ranked(scores)
+        ranks, by = self._ranked(scores), self._validators(scores)
         winner = max(ranks, key=ranks.__getitem__) if ranks else self.plan.baseline
+        if by == [ON_SOURCE] and winner != self.plan.baseline and not self._better(winner):
+            winner = self.plan.baseline
         row = None if winner == self.plan.baseline else self.offered[winner] | {"title": f"auto: {winner}"}
         taught = adapted is not None and row is not None and row.get("teacher") == adapted["name"]
         choice = {
@@ -103,7 +113,7 @@ class _Contest:
             "adapted": adapted if taught else None,
             "winner": winner,
             "baseline": self.plan.baseline,
-            "by": self._validators(scores),
+            "by": by,
             "epochs": self.epochs,
             "minutes": round(self.spent / 60, 2),
             "candidates": [
@@ -231,6 +241,10 @@ class _Contest:
         if ON_SOURCE in common and (not self.evidence.apart or not common & set(BETWEEN_METHODS)):
             return [ON_SOURCE]
         return [name for name in BETWEEN_METHODS if name in common]
+
+    def _better(self, winner: str) -> bool:
+        """Beyond chance on the source, which says little enough of the target."""
+        return better_on_source(self._observed(winner), self._observed(self.plan.baseline))
 
     def _ranked(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         """The mean rank of each candidate, in [0, 1], or the score of the one validator; the first of the best wins."""

@@ -36,7 +36,12 @@ def _decision(evidence: Evidence, choice: Mapping[str, Any]) -> str:
         enough = "" if evidence.apart else ": nothing needs to be adapted, and plain distillation is enough"
         adapted = choice["adapted"]
         first = "" if adapted is None else f". Its teacher was adapted first, by {adapted['way']}"
-        return f"Chosen: {winner}{enough}{first}."
+        copied = choice["row"].get("start") == evidence.teacher is not None
+        size = ". It goes on from the teacher's weights, and so has its network, not the recipe's student" * copied
+        return f"Chosen: {winner}{enough}{first}{size}."
+    best = choice["candidates"][0]["name"]
+    if best != baseline:
+        return f"Chosen: none. {best} is not better than the baseline, {baseline}, beyond chance: do not adapt."
     if not evidence.apart:
         return f"Chosen: none. Nothing needs to be adapted, and {baseline} is enough."
     return f"Chosen: none. The baseline, {baseline}, is the best of them: do not adapt."

@@ -166,7 +166,8 @@ def _fitting(values: dict[str, Any]) -> tuple[str, list[str]]:
     source, target = plan.make("source").load(), plan.make("target").load()
     values["regression"] = source.kind == "regression"
     if target.labels is not None and _classes(source) != _classes(target):
-        values["classes"] = "shared"
+        shared = _classes(source) & _classes(target)
+        values["classes"] = "source" if len(shared) == 1 and shared == _classes(target) else "shared"
     near, far, fitted, task = _prepared(_render(values), source, target)
     foreign = fitted.foreign(target.inputs)
     if foreign:

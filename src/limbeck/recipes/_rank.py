@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -29,7 +30,7 @@ from limbeck.recipes._rank_values import score_value_candidate
 from limbeck.recipes._run import run_recipe
 from limbeck.recipes._yaml import read_yaml
 
-__all__ = ["rank_recipe"]
+__all__ = ["RankError", "rank_recipe"]
 
 SCHEMA = 1
 STAGES = ("teacher",)
@@ -57,7 +58,7 @@ def rank_recipe(
     The recipe has `candidates` in place of `source`: a mapping of names to a data part, beside which a `teacher`
     of its own may stand. Without one it is the recipe's `teacher`, and without that the `student` network, trained
     on the candidate. What was done before is read, not done again, and a candidate's folder can be gone on with
-    as a run. A candidate that fails does not stop the others: `RunError` names it when they are ranked.
+    as a run. A candidate that fails does not stop the others: `RankError` names it when they are ranked.
     """
     content, own_name = _read(reference)
     cells, others = _candidates(content, overrides)
@@ -82,7 +83,7 @@ def rank_recipe(
         check_ranking(ranking)
         write_json(top / "rank.json", ranking)
     if failed:
-        raise _failed(failed, len(plans))
+        raise _failed(failed, len(plans), top if scored else None)
     return top
 
 
@@ -129,7 +130,7 @@ def _candidates(content: dict[str, Any], overrides: Sequence[str]) -> tuple[dict
     for key, mend in NOT_HERE.items():
         if key in content:
             raise UsageError(f"A recipe to rank has no {key!r}: {mend}.")
-    mine = [text for text in overrides if text.strip().startswith("candidates.")]
+    mine = [text for text in overrides if re.match(r"\s*candidates\s*[.=]", text)]
     if mine:
         content["candidates"] = copy.deepcopy(content.get("candidates"))
     for text in mine:
@@ -209,11 +210,19 @@ def _sentence(entries: Sequence[Mapping[str, Any]]) -> str:
     return f"{choice} Do not transfer from {', '.join(left)}." if left else choice
 
 
-def _failed(failed: Mapping[str, Exception], count: int) -> RunError:
+class RankError(RunError):
+    """Some candidates could not be scored. ranked: the folder with the ranking of the others, None without any."""
+
+    def __init__(self, told: str, ranked: Path | None):
+        super().__init__(told)
+        self.ranked = ranked
+
+
+def _failed(failed: Mapping[str, Exception], count: int, ranked: Path | None) -> RankError:
     told = [
         f"  - {name}: {e if isinstance(e, LimbeckError) else f'{type(e).__name__}: {e}'}" for name, e in failed.items()
     ]
-    rest = "the others are ranked" if len(failed) < count else "nothing is ranked"
-    summary = RunError("\n".join([f"{len(failed)} of {count} candidates failed; {rest}:", *told]))
+    rest = "nothing is ranked" if ranked is None else "the others are ranked"
+    summary = RankError("\n".join([f"{len(failed)} of {count} candidates failed; {rest}:", *told]), ranked)
     summary.__cause__ = next(iter(failed.values()))
     return summary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import os
 import re
 import types
@@ -221,6 +222,9 @@ def _union(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node
 def _plain(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node:
     if hint is inspect.Parameter.empty or hint is Any:
         return ValueNode(value)
+    if _is_no_number(value, _kinds(hint)):
+        key = path.rpartition(".")[2]
+        return faults.add(path, f"The {key!r} of {owner} must be a finite number. Got {value!r}.")
     try:
         if isinstance(value, str) and _wants_path(hint):
             value = _expanded(value, path)
@@ -231,6 +235,21 @@ def _plain(hint: Any, value: Any, path: str, owner: str, faults: Faults) -> Node
         return faults.add(path, f"The {key!r} of {owner} must be {expected(error, hint, value)}. {got(error, value)}")
     except UsageError as error:
         return faults.add(path, error)
+
+
+def _kinds(hint: Any) -> set[Any]:
+    """What may stand there, without limits."""
+    bare = _bare(hint)
+    if typing.get_origin(bare) in (Union, types.UnionType):
+        return set().union(*map(_kinds, typing.get_args(bare)))
+    return {bare}
+
+
+def _is_no_number(value: Any, kinds: set[Any]) -> bool:
+    """A truth value or infinity where a number is meant, which pydantic would take for one."""
+    if isinstance(value, bool):
+        return bool(kinds & {int, float}) and not kinds & {bool, Any}
+    return isinstance(value, float) and not math.isfinite(value) and float in kinds
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any]:

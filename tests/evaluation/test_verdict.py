@@ -110,6 +110,14 @@ def test_of_regression_errors_lower_is_a_gain():
     )
 
 
+@pytest.mark.parametrize(("below", "p_value", "told"), [(-0.2, 0.001, True), (-0.2, 0.3, False), (0.2, 0.001, False)])
+def test_an_upper_bound_that_is_none_is_told(below: float, p_value: float, told: bool):
+    one = _row("one", "student", 0.8, 0.9, _versus(0.0, p_value=0.9))
+    bound = _row("supervised", "upper_bound", 0.8 + below, None, _versus(below, p_value=p_value))
+    said = verdict(_results(ALONE, one, bound))
+    assert ("The upper bound (60.0 ± 1.0 %) lies below the baseline: the target has too few" in said) is told
+
+
 def test_of_equals_the_chosen_one_is_as_good_as_any():
     one = _row("one", "student", 0.9, 0.1, _versus(0.1))
     two = _row("two", "student", 0.9, 0.9, _versus(0.1))

@@ -87,9 +87,11 @@ def _comparison(results: Json, rows: Mapping[str, Json], row: Json) -> str:
     gain, (low, high) = sign * versus["difference"], sorted((sign * versus["low"], sign * versus["high"]))
     sure = f"95 % interval {_change(results, low)} to {_change(results, high)}, p = {versus['p_value']:.2g}"
     if versus["p_value"] >= SIGNIFICANT:
-        return f"{reached}: a difference of {_change(results, gain)} may be chance ({sure}). No gain is shown."
+        shown = f"a difference of {_change(results, gain)} may be chance ({sure}). No gain is shown."
+        return f"{reached}: {shown}{_weak(results)}"
     if gain <= 0:
-        return f"{reached}: a significant loss ({_change(results, gain)}; {sure}). It does not help: keep the baseline."
+        shown = f"a significant loss ({_change(results, gain)}; {sure}). It does not help: keep the baseline."
+        return f"{reached}: {shown}{_weak(results)}"
     doubt = _doubt(row, baseline, results["metric"], gain)
     return f"{reached}: a significant gain ({_change(results, gain)}; {sure}){doubt}.{_closed(results, gain)}"
 
@@ -104,7 +106,7 @@ def _doubt(row: Json, baseline: Json, metric: str, gain: float) -> str:
 
 def _closed(results: Json, gain: float) -> str:
     """How much of the way from the baseline to the upper bound the gain goes."""
-    bounds = [row for row in results["rows"] if row["kind"] == "upper_bound"]
+    bounds = _bounds(results)
     if not bounds:
         return ""
     bound = _best(results, bounds)
@@ -115,6 +117,25 @@ def _closed(results: Json, gain: float) -> str:
     if gain >= gap:
         return f" That is as good as the upper bound {named}."
     return f" That closes {100 * gain / gap:.0f} % of the gap to the upper bound {named}."
+
+
+def _weak(results: Json) -> str:
+    """That the upper bound is none, where it lies clearly below the baseline."""
+    bounds = _bounds(results)
+    if not bounds:
+        return ""
+    bound = _best(results, bounds)
+    versus, sign = bound["versus_baseline"], 1 if results["higher_is_better"] else -1
+    if versus["p_value"] >= SIGNIFICANT or sign * versus["difference"] >= 0:
+        return ""
+    return (
+        f" The upper bound ({_amount(results, bound)}) lies below the baseline: the target has too few labels, or the "
+        "training was too short, to tell by it what could be reached."
+    )
+
+
+def _bounds(results: Json) -> list[Json]:
+    return [row for row in results["rows"] if row["kind"] == "upper_bound"]
 
 
 def _choice(results: Json, row: Json) -> str:

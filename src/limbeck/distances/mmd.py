@@ -76,23 +76,14 @@ def squared_mmd(
 def gaussian_kernel(
     pooled: Float[Tensor, "points d"], bandwidths: Sequence[float], scale: float | None = None
 ) -> Float[Tensor, "points points"]:
-    """The mean of Gaussian kernels of the bandwidths b·scale; scale None is the median distance of the points.
-
-    Its slope is computed with it, so that one product is all that the way back takes, whatever the bandwidths; for
-    that it can be differentiated once.
-    """
+    """The mean of Gaussian kernels of the bandwidths b·scale; scale None is the median distance of the points."""
     squared = squared_distances(pooled, pooled)
-    with torch.no_grad():
-        variance = median_square(squared) if scale is None else squared.new_tensor(scale**2)
-        variance = variance.clamp(min=NARROWEST)
-        kernel, slope = torch.zeros_like(squared), torch.zeros_like(squared)
-        for b in bandwidths:
-            sharpness = -1 / (2 * b**2 * variance)
-            term = torch.exp(squared * sharpness)
-            kernel += term
-            slope += term * sharpness
-    moved = squared - squared.detach()  # 0, but for its gradient
-    return (kernel + slope * moved) / len(bandwidths)
+    variance = median_square(squared) if scale is None else squared.new_tensor(scale**2)
+    variance = variance.clamp(min=NARROWEST)
+    kernel = torch.zeros_like(squared)
+    for b in bandwidths:
+        kernel = kernel + torch.exp(squared / (-2 * b**2 * variance))
+    return kernel / len(bandwidths)
 
 
 def median_square(squared: Float[Tensor, "points points"]) -> Float[Tensor, ""]:

@@ -169,8 +169,11 @@ def summary(cases: Sequence[Mapping[str, Any]]) -> str:
 
 
 def agreement(cases: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], float]) -> str:
-    """Kendall's τ within each target, mean ± std over the targets: of one seed on average, and of the seeds' means."""
-    single, joint = [], []
+    """Kendall's τ within each target, mean ± std over the targets.
+
+    Of one seed's ranking with what that seed realised, on average; with the seeds' mean; and of the seeds' means.
+    """
+    single, mean, joint = [], [], []
     for target in dict.fromkeys(case["target"] for case in cases):
         own = [case for case in cases if case["target"] == target]
         table = {name: [case for case in own if case["name"] == name] for name in (case["name"] for case in own)}
@@ -179,9 +182,10 @@ def agreement(cases: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, An
             for value_of in (key, lambda case: case["realised"])
         )
         single.append(np.mean([kendalltau(*pair).statistic for pair in zip(said.T, realised.T, strict=True)]))
+        mean.append(np.mean([kendalltau(own, realised.mean(1)).statistic for own in said.T]))
         joint.append(kendalltau(said.mean(1), realised.mean(1)).statistic)
-    of_one, of_all = (f"{np.mean(taus):.2f} ± {np.std(taus):.2f}" for taus in (single, joint))
-    return f"{of_one} ({of_all} of the means over seeds)"
+    told = [f"{np.mean(taus):.2f} ± {np.std(taus):.2f}" for taus in (single, mean, joint)]
+    return f"{told[0]} (with what the seeds realise on average {told[1]}, of the means over seeds {told[2]})"
 
 
 def value(case: Mapping[str, Any], score: str) -> float:

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from limbeck.core import UsageError
+from limbeck.distances import _coupling
 from limbeck.distances.wasserstein import Wasserstein, directions, exact_wasserstein, squared_wasserstein_1d
 
 
@@ -115,3 +116,12 @@ def test_points_that_are_no_numbers_have_no_distance(exact: bool) -> None:
     x = normal(6, 3, 0)
     x[2, 1] = math.nan
     assert Wasserstein(exact=exact)(x, normal(6, 3, 1)).isnan()
+
+
+def test_a_transport_that_is_not_found_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_coupling, "PIVOTS", 3)
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(UsageError, match=r"transport of 40 and 30 points was not found: .*fewer"),
+    ):
+        Wasserstein(exact=True)(normal(40, 3, 0), normal(30, 3, 1))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import warnings
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -27,12 +25,10 @@ def coupling(cost: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
 
     if not cost.isfinite().all():
         return torch.full_like(cost, torch.nan)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        plan = ot.emd([], [], cost.double().cpu().numpy(), numItermax=PIVOTS)
-    if told:
+    plan, found = ot.emd([], [], cost.double().cpu().numpy(), numItermax=PIVOTS, log=True)
+    if found["warning"]:
         raise UsageError(
-            f"The optimal transport of {len(cost)} and {cost.shape[1]} points was not found: {told[0].message} "
+            f"The optimal transport of {len(cost)} and {cost.shape[1]} points was not found: {found['warning']} "
             "Compare fewer points."
         )
     return torch.from_numpy(plan).to(cost)

@@ -56,6 +56,12 @@ def _absent(reason: str, required: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """What a test module draws when it is imported is always the same, whatever was imported before."""
+    if isinstance(collector, pytest.Module):
+        torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder of real data sets that LIMBECK_DATA names."""

@@ -27,13 +27,13 @@ def test_where_the_shares_alone_differ_nothing_is_adapted(recipe: Recipe, run: R
         frame.assign(sick=np.where(sick, "yes", "no")).to_csv(path, index=False)
     del recipe["rows"]
     recipe["split"], recipe["training"]["epochs"], recipe["gap"]["settings"]["permutations"] = {}, 8, 99
-    folder = run(recipe, stages=["teacher", "gap", "contest"])
-    gap, found = read_json(folder / "gap.json"), yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
-    names = {each["name"] for each in found["candidates"]}
+    stages = ["teacher", "gap", "contest"]
+    folder = run(recipe, stages=stages[:2] if moved else stages)
+    gap = read_json(folder / "gap.json")
     assert gap["labels"]["differ"] and gap["labels"]["beyond"]["alone"] == (not moved)
     assert gap["labels"]["beyond"]["sentence"] in gap["sentence"]
-    if moved:
-        assert len(names) > 2 and "near and far differ beyond chance" in found["why"]
-    else:
-        assert names == {"alone", "distill"} and found["by"] == ["source_validation"]
+    if not moved:
+        found = yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
+        assert {each["name"] for each in found["candidates"]} == {"alone", "distill"}
+        assert found["by"] == ["source_validation"]
         assert "near and far differ in their classes' shares, and in nothing else that can be shown" in found["why"]

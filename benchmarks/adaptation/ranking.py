@@ -164,7 +164,7 @@ def summary(cases: Sequence[Mapping[str, Any]]) -> str:
     return (
         "Kendall's τ " + ", ".join(f"{name} {tau}" for name, tau in taus.items()) + f". Transfer hurts in "
         f"{hurts.sum()} of {len(hurts)} cases: {found:.0%} of these are avoided, {spared:.0%} of the others not; "
-        f"balanced accuracy {(found + spared) / 2:.2f}."
+        f"balanced accuracy {(found + spared) / 2:.3f}."
     )
 
 

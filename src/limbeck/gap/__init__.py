@@ -19,7 +19,7 @@ from limbeck.gap.judgement import (
 from limbeck.gap.labels import ClassShares, class_shares, label_shift
 from limbeck.gap.ranking import Rating, Standing, rank_candidates, subsampled
 from limbeck.gap.settings import GapSettings
-from limbeck.gap.summary import gap_summary, simes
+from limbeck.gap.summary import differs, gap_summary, simes
 from limbeck.gap.transferability import SCORES, Candidate, Score, rate
 from limbeck.gap.value_judgement import (
     LabelledValues,
@@ -54,6 +54,7 @@ __all__ = [
     "cross_validated_errors",
     "dataset_distance",
     "density_ratio",
+    "differs",
     "domain_separation",
     "explained",
     "feature_gap",

@@ -7,7 +7,7 @@ from typing import Any
 
 from limbeck.gap.settings import DEFAULTS, GapSettings
 
-__all__ = ["gap_summary", "simes"]
+__all__ = ["differs", "gap_summary", "simes"]
 
 NAMED = 3
 """So many shifted features are named in the sentence."""
@@ -29,7 +29,7 @@ def gap_summary(
     'No distance between scan and photo was measured.'
     """
     parts = [_apart(source, target, distances, settings.alpha), _where(features), *_shares(labels)]
-    if distances and not _differs(distances, settings.alpha) and not any(entry["shifted"] for entry in features):
+    if distances and not differs(distances, settings.alpha) and not any(entry["shifted"] for entry in features):
         parts.insert(1, "No gap has to be closed: plain distillation is enough.")
     return {
         "source": source,
@@ -57,14 +57,19 @@ def simes(p_values: Sequence[float]) -> float:
     return min(p * len(p_values) / rank for rank, p in enumerate(sorted(p_values), 1))
 
 
-def _differs(distances: Sequence[Mapping[str, Any]], alpha: float) -> bool:
+def differs(distances: Sequence[Mapping[str, Any]], alpha: float) -> bool:
+    """Whether the `distances` of gap.json show a difference, by Simes' test over all of them.
+
+    >>> differs([{"p_value": 0.01}, {"p_value": 0.3}], 0.05)
+    True
+    """
     return simes([entry["p_value"] for entry in distances]) < alpha
 
 
 def _apart(source: str, target: str, distances: Sequence[Mapping[str, Any]], alpha: float) -> str:
     if not distances:
         return f"No distance between {source} and {target} was measured."
-    if not _differs(distances, alpha):
+    if not differs(distances, alpha):
         return f"No difference between {source} and {target} can be shown with these samples."
     found = [_in_space(space, distances, alpha) for space in dict.fromkeys(entry["space"] for entry in distances)]
     return f"{source} and {target} differ: {'; '.join(found)}."

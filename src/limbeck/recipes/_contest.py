@@ -21,7 +21,7 @@ from limbeck.evaluation import (
     combined,
     validate,
 )
-from limbeck.gap import simes
+from limbeck.gap import differs
 from limbeck.methods import Evidence
 from limbeck.recipes._check import ON_SOURCE, check_plan
 from limbeck.recipes._contest_teacher import PASSES, offered, second_round
@@ -277,7 +277,6 @@ def _evidence(context: Context, settings: AutoPlan) -> Evidence:
     teacher = None if name is None else ready_teacher(context, name, plan.seeds[0])
     source, target = context.source.splits, context.target.splits
     measured = read_json(path)
-    differ = simes([entry["p_value"] for entry in measured["distances"]]) < gap.settings.alpha
     shares_alone = bool(((measured["labels"] or {}).get("beyond") or {}).get("alone"))
     return Evidence(
         kind=str(context.preprocessing.state()["kind"]),
@@ -286,7 +285,7 @@ def _evidence(context: Context, settings: AutoPlan) -> Evidence:
         source=len(source["train"]),
         target=len(target["train"]) + len(target["labelled"]),
         labelled=plan.make("split").labelled,
-        apart=differ and not shares_alone,
+        apart=differs(measured["distances"], gap.settings.alpha) and not shares_alone,
         teacher=name,
         provides=frozenset() if teacher is None else teacher.provides,
         copied=teacher is not None and teacher.body() is not None,

@@ -14,7 +14,7 @@ from limbeck.core import FEATURES, Domain, generator, some_of
 from limbeck.core.files import read_json, write_json
 from limbeck.core.tables import pd
 from limbeck.distances import Distance
-from limbeck.gap import GapSettings, beyond_shares, feature_shift, gap_summary, label_shift, measure_distances, simes
+from limbeck.gap import GapSettings, beyond_shares, differs, feature_shift, gap_summary, label_shift, measure_distances
 from limbeck.recipes._context import Context
 from limbeck.recipes._keys import GapPlan
 from limbeck.recipes._rooms import parts_of
@@ -46,8 +46,8 @@ def gap_stage(context: Context) -> None:
     distances = _distances(plan)
     measured = measure_distances(spaces, distances, plan.settings)
     if labels is not None:
-        apart = simes([entry["p_value"] for entry in measured]) < plan.settings.alpha
-        labels["beyond"] = _beyond(context, spaces, labels, plan) if apart and labels["differ"] else None
+        both = differs(measured, plan.settings.alpha) and labels["differ"]
+        labels["beyond"] = _beyond(context, spaces, labels, plan) if both else None
     write_json(
         path, gap_summary(source.name, target.name, measured, _features(context, plan.settings), labels, plan.settings)
     )

@@ -91,15 +91,15 @@ def _more(job: Job, domains: Mapping[str, DomainView]) -> dict[str, Any]:
     method, target = job.method, domains["target"]
     student, near = method.evaluated, method.on_source
 
-    def of_source(split: str, limit: int) -> Tensor | None:
+    def of_source(split: str) -> Tensor | None:
         if method.source_free:
             return None
         rows = domains["source"].splits[split]
-        return represent(near, domains["source"].inputs[rows[some_of(len(rows), limit)]]).flatten(1)
+        return represent(near, domains["source"].inputs[rows[some_of(len(rows), SELECTION_CAP)]]).flatten(1)
 
     known: dict[str, Callable[[], Any]] = {
-        "source_features": lambda: of_source("selection", SELECTION_CAP),
-        "source_train_features": lambda: of_source("train", SELECTION_CAP),
+        "source_features": lambda: of_source("selection"),
+        "source_train_features": lambda: of_source("train"),
         "head_weight": lambda: getattr(student.network.get_submodule(student.head), "weight", None),
         "target_inputs": lambda: target.inputs[target.splits["selection"][_scored(target)]],
         "predict": lambda: partial(predict, student),

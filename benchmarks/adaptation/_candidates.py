@@ -18,7 +18,7 @@ import torch
 from scipy.io import loadmat
 from torch import Tensor
 
-from limbeck.core import Domain, Spec, Task
+from limbeck.core import Domain, Spec, Task, generator
 from limbeck.core.files import atomic_path
 from limbeck.data import Data, SplitSettings, prepare
 from limbeck.data.arrays import Arrays
@@ -47,6 +47,9 @@ FOLDER = Path("runs/benchmarks/regret")
 SEEN, TRAINED, TESTED = 1000, 500, 2500
 """At most so many samples of a selection split, and of the source's training split, are shown to the validators, and
 so many of the target's test split decide with its selection split."""
+
+HALVES = 200
+"""Random divisions in two for `by_half_of_the_labels`."""
 
 HELD_OUT = {"selection": SEEN, "test": TESTED}
 
@@ -98,7 +101,28 @@ class Candidates:
     @cached_property
     def truth(self) -> np.ndarray:
         """[candidates], in %: the headline metric on the target's selection and test samples."""
-        return np.concatenate([file["truth"] for file in self._files])
+        return self._measured(np.ones((1, len(self._labels))))[0]
+
+    @cached_property
+    def by_half_of_the_labels(self) -> float:
+        """In %: what choosing by the labels of a random half of these samples gives on the other half, on average."""
+        random, parts = generator(0, "halves"), np.zeros((HALVES, len(self._labels)))
+        for part in parts:
+            for label in np.unique(self._labels):
+                of_class = random.permutation(np.flatnonzero(self._labels == label))
+                part[of_class[: (len(of_class) + random.integers(2)) // 2]] = 1
+        chosen = self._measured(parts).argmax(1)
+        return float(self._measured(1 - parts)[np.arange(HALVES), chosen].mean())
+
+    @cached_property
+    def _labels(self) -> np.ndarray:
+        return self._files[0]["labels"]
+
+    def _measured(self, weights: np.ndarray) -> np.ndarray:
+        """[weightings, candidates], in %."""
+        right, labels = np.concatenate([file["right"] for file in self._files]), torch.from_numpy(self._labels)
+        metric, _ = headline(self.observations[0].task, labels)
+        return 100 * statistic_for(metric, labels)(weights, right.astype(float))
 
 
 def _observations(file: np.lib.npyio.NpzFile) -> Iterator[Observations]:
@@ -126,7 +150,7 @@ def build(pair: Pair, seed: int) -> Candidates:
 
 
 def trained(pair: Pair, source: Domain, target: Domain, setting: str, seed: int) -> dict[str, np.ndarray]:
-    """Every checkpoint's outputs, by name [checkpoints, ...], and `truth`."""
+    """Every checkpoint's outputs, by name [checkpoints, ...], and where it is right on the held-out samples."""
     torch.manual_seed(seed)
     network = pair.student()
     network.build(source.shape, source.task.outputs)
@@ -154,11 +178,8 @@ def trained(pair: Pair, source: Domain, target: Domain, setting: str, seed: int)
     found = {name: np.stack([each[name] for each in seen]) for name in seen[0]}
     said = torch.from_numpy(np.concatenate([found["target_logits"], found.pop("test_logits")], axis=1))
     labels = torch.cat([target.open(split, "regret")[:limit] for split, limit in HELD_OUT.items()])
-    metric, _ = headline(target.task, labels)
-    ones = np.ones((1, len(labels)))
-    truth = statistic_for(metric, labels)(ones, sample_scores(said, labels, target.task))[0]
-    known = {"source_labels": source.open("selection", "validators")[:SEEN].numpy()}
-    return found | known | {"truth": 100 * truth}
+    truth = {"labels": labels.numpy(), "right": sample_scores(said, labels, target.task).astype(bool)}
+    return found | truth | {"source_labels": source.open("selection", "validators")[:SEEN].numpy()}
 
 
 def _seen(method: Method, source: Domain, target: Domain) -> dict[str, np.ndarray]:

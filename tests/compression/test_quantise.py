@@ -71,9 +71,16 @@ def test_the_small_file_keeps_what_it_says_of_itself(tmp_path: Path) -> None:
 @pytest.mark.extra("executorch")
 def test_executorch_says_what_the_rounding_network_says(tmp_path: Path) -> None:
     inputs, step = torch.randn(70, 2, 8, 8), Quantise(runtime="executorch")
-    path, run = written(step, NETWORK, inputs[:64], tmp_path)
+    _, run = written(step, NETWORK, inputs[:64], tmp_path)
     said, wanted = torch.from_numpy(run(inputs.numpy())), NETWORK(inputs)
     assert 0 < (said - wanted).abs().max() < 0.05 * wanted.abs().max()
+
+
+@pytest.mark.slow
+@pytest.mark.extra("executorch")
+def test_a_rounded_file_of_executorch_costs_less(tmp_path: Path) -> None:
+    inputs = torch.randn(70, 2, 8, 8)
+    path, _ = written(Quantise(runtime="executorch"), NETWORK, inputs[:64], tmp_path)
     plain, small = (costs_of(NETWORK, inputs, "executorch", file) for file in (None, path))
     assert small.bytes < 0.5 * plain.bytes
     assert plain.peak_memory is None or plain.peak_memory > 0

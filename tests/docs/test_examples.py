@@ -24,6 +24,7 @@ from limbeck.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+TRANSLATED = {"README.zh-CN.md": "README.md"}
 FENCE = re.compile(
     r"^(?:<!-- (?P<mark>no-run|file: (?P<file>\S+)) -->\n+)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -98,11 +99,20 @@ def _command(line: str, place: str) -> bool:
     return True
 
 
+def code(page: str) -> list[tuple[str, list[str]]]:
+    """What `execute` would run of a page, without comments, which a translation has in its own words."""
+    run = [block for block in blocks(page) if block.run and block.language in ("python", "console")]
+    return [(block.language, [re.sub(r"\s*#.*", "", line) for line in block.text.splitlines()]) for block in run]
+
+
 def broken_links(page: Path) -> list[str]:
     return [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+ORIGINALS = [page for page in PAGES if page.name not in TRANSLATED]
+
+
+@pytest.mark.parametrize("page", ORIGINALS, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -111,6 +121,12 @@ def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in set(sys.modules) - known:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]  # a page's own modules are no other page's
+
+
+@pytest.mark.parametrize("translation", TRANSLATED)
+def test_a_translation_has_the_code_of_its_page(translation: str) -> None:
+    own, original = (code((ROOT / name).read_text("utf-8")) for name in (translation, TRANSLATED[translation]))
+    assert own == original and {language for language, _ in own} == {"python", "console"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

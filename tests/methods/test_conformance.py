@@ -25,6 +25,11 @@ FOUND = [found for found in ALL if not found[2]().closed_form]
 SOLVED = [found for found in ALL if found[2]().closed_form]
 CLOSED = pytest.mark.parametrize(("world", "make"), [found[1:] for found in SOLVED], ids=[found[0] for found in SOLVED])
 EACH = pytest.mark.parametrize(("world", "make"), [found[1:] for found in FOUND], ids=[found[0] for found in FOUND])
+FORMS_APART = pytest.mark.parametrize(
+    ("world", "make"),
+    [pytest.param(*found[1:], id=found[0], marks=() if "-0-" in found[0] else pytest.mark.slow) for found in FOUND],
+)
+"""A method as its signature has it, and its other forms among the slow tests."""
 Step = tuple[dict[str, Batch], dict[str, Knowledge]]
 
 
@@ -170,7 +175,7 @@ def killed_at(step: int, steps_in_all: int) -> Callable[[float], None]:
     return tick
 
 
-@EACH
+@FORMS_APART
 def test_a_killed_training_goes_on_to_the_same_bits(
     world: World, make: Callable[[], Method], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from stopped_command import stopped
 
@@ -59,6 +60,7 @@ def test_a_killed_and_a_stopped_run_go_on_to_the_same_end(
     assert [entry["split"] for entry in theirs["openings"]] == ["train", "selection", "test", "selection"]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     recipe: Recipe, run: Callable[..., Path], tmp_path: Path
 ) -> None:

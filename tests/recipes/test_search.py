@@ -98,6 +98,7 @@ def test_the_recipes_own_student_is_trained_as_in_a_run(
     run(recipe, stages=["teacher", "student", "evaluation"])  # the run goes on in the same folder
 
 
+@pytest.mark.slow
 def test_killed_at_any_write_it_finds_the_same(recipe: Recipe, search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe["seeds"], recipe["search"]["trials"] = 2, 4
     whole = search(recipe, name="whole")

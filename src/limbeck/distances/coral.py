@@ -47,8 +47,8 @@ def coral(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, ""]
 
     >>> import torch
     >>> x = torch.tensor([[-1.0, 0.0], [1.0, 3.0], [0.0, 2.0]])
-    >>> float(coral(x, x + 5)), float(coral(x, x.flip(0)))
-    (0.0, 0.0)
+    >>> round(float(coral(x, x + 5)), 6), round(float(coral(x, 2 * x)), 4)  # C_x = [[1, 1.5], [1.5, 7/3]]
+    (0.0, 6.1562)
     """
     x, y = points("coral", x, y, least=2)
     with full_precision(x):

@@ -94,9 +94,11 @@ def project(beta: Float[Tensor, " n"], bound: float, slack: float) -> Float[Tens
     """
     inside = beta.clamp(0, bound)
     wanted = inside.mean().clamp(1 - slack, min(1 + slack, bound))
+    if wanted == inside.mean():
+        return inside
     low, high = -beta.max(), bound - beta.min()
     for _ in range(60):
         middle = (low + high) / 2
         above = (beta + middle).clamp(0, bound).mean() > wanted
         low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-    return torch.where(wanted == inside.mean(), inside, (beta + (low + high) / 2).clamp(0, bound))
+    return (beta + (low + high) / 2).clamp(0, bound)

@@ -18,6 +18,7 @@ from limbeck.data._data import Preprocessing, Raw
 from limbeck.data._frame import match_frames
 from limbeck.data._images import ImagePreprocessing
 from limbeck.data._mapped import Mapped
+from limbeck.data._overlap import overlap
 from limbeck.data._splits import SplitSettings, draw_labelled, draw_splits, quantile_bins
 from limbeck.data._tables import TablePreprocessing
 from limbeck.data._text import TextPreprocessing
@@ -92,6 +93,7 @@ def prepare(
         note = f"By its own mean and deviation it scales {_these(chosen)}."
         target = replace(target, notes=(*target.notes, note))
     far = _domain(target, "target", target_labels, task, target_splits, fitted)
+    far.notes += tuple(overlap(near, far))
     if match == "frame":
         match_frames(near, far)
     return near, far, fitted, task

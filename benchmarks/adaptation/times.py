@@ -2,7 +2,7 @@
 
 usage: LIMBECK_DATA=… python benchmarks/adaptation/times.py [--repeats 3] [--epochs 4] [--limit 2000]
 
-USPS → MNIST, equally many images of 16×16, a small network, every adaptive objective beside the hard labels, and every
+USPS → MNIST, equally many images of 28×28, a small network, every adaptive objective beside the hard labels, and every
 deep method. The contestants take turns; ratios are taken within a turn. Evaluations do not count. A method that sees a
 batch of the target for each of the source does twice the work by nature; `more` says who does more, and why.
 """
@@ -86,7 +86,7 @@ def _recipe(asked: argparse.Namespace) -> dict[str, Any]:
     return {
         "name": "times",
         "source": {"usps": {"limit": asked.limit}},
-        "target": {"mnist": {"limit": asked.limit, "size": 16}},
+        "target": {"mnist": {"limit": asked.limit}},
         "teacher": {"network": {"network": network}},
         "student": network,
         "rows": {_key(row): part for row, part in _rows().items()},

@@ -15,6 +15,17 @@ def test_squared_distances_equal_scipy_far_from_the_origin() -> None:
     assert squared_distances(x, y).numpy() == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
+def test_the_distances_of_points_to_themselves_are_the_same_by_less_work() -> None:
+    x = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    weights, gradients = torch.randn(6, 6, dtype=torch.float64), []
+    for other in (x, x * 1):
+        (squared_distances(x, other) * weights).sum().backward()
+        gradients.append(x.grad.clone())
+        x.grad = None
+    assert squared_distances(x, x).equal(squared_distances(x, x * 1))
+    torch.testing.assert_close(*gradients)
+
+
 def test_unequal_widths_name_both_shapes() -> None:
     with pytest.raises(UsageError, match=r"equally wide in both samples. Got \[2, 3\] and \[2, 4\]"):
         points("mmd", torch.zeros(2, 3), torch.zeros(2, 4))

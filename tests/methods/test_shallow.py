@@ -13,8 +13,9 @@ from small_world import CLASSES, VALUES, WIDTH, World, network
 from torch import Tensor
 
 from limbeck.core import DomainView, SealedLabelsError, Spec, Task, UsageError
+from limbeck.distances import squared_distances
 from limbeck.methods import _shallow
-from limbeck.methods._shallow import Shallow, squared_distances, transport_plan
+from limbeck.methods._shallow import Shallow, transport_plan
 from limbeck.methods.coral_map import CoralMap
 from limbeck.methods.jda import Jda
 from limbeck.methods.jdot import Jdot
@@ -198,12 +199,6 @@ def test_it_works_on_a_layer_of_the_row_that_it_starts_from(kind: type[Shallow])
 def test_bad_input_is_named(make: Callable[[], object], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         make()
-
-
-def test_squared_distances() -> None:
-    x, y = np.random.default_rng(0).normal(size=(2, 7, 3))
-    expected = ((x[:, None] - y[None]) ** 2).sum(2)
-    np.testing.assert_allclose(squared_distances(torch.from_numpy(x), torch.from_numpy(y)).numpy(), expected)
 
 
 @pytest.mark.parametrize("kind", [TransportMap, Jdot, Kmm, Meda])

@@ -46,9 +46,12 @@ def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
     """
     # Distances do not change with the origin, and rounding is least when the points lie around it.
     centre = x.detach().mean(0)
-    x, y = x - centre, y - centre
-    squared = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
-    return squared.clamp(min=0)
+    centred = x - centre
+    squares = centred.square().sum(1)
+    if y is x:
+        return (squares[:, None] + squares - 2 * centred @ centred.T).clamp(min=0)
+    y = y - centre
+    return (squares[:, None] + y.square().sum(1) - 2 * centred @ y.T).clamp(min=0)
 
 
 def norm_of_square(squared: Float[Tensor, ""]) -> Float[Tensor, ""]:

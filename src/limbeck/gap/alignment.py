@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from limbeck.core import UsageError
-from limbeck.distances._points import squared_distances
+from limbeck.distances import squared_distances
 from limbeck.distances.mmd import gaussian_kernel, median_square, u_statistic
 
 __all__ = ["FEWEST", "FeatureGap", "bandwidth_of", "feature_gap"]

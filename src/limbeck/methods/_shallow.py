@@ -18,7 +18,7 @@ from limbeck.methods._evidence import Candidates, Evidence
 from limbeck.methods._method import Method, Stream, Update
 from limbeck.networks import INPUTS, Observed
 
-__all__ = ["Adapted", "Linear", "Shallow", "class_scores", "squared_distances", "transport_plan"]
+__all__ = ["Adapted", "Linear", "Shallow", "class_scores", "transport_plan"]
 
 WIDEST = 500
 """Features of which covariances are still quick to decompose."""
@@ -258,16 +258,6 @@ def class_scores(weight: Float[Tensor, "k d"], bias: Float[Tensor, " k"], seen: 
     scores = Linear(weight.new_zeros(task.outputs, weight.shape[1]), bias.new_full((task.outputs,), UNSEEN))
     scores.weight[seen], scores.bias[seen] = weight, bias
     return scores
-
-
-def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
-    """‖x_i − y_j‖².
-
-    >>> squared_distances(torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0]])).tolist()
-    [[9.0], [4.0]]
-    """
-    squares = x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T
-    return squares.clamp(min=0)
 
 
 def transport_plan(cost: Float[Tensor, "n m"], entropy: float = 0.0) -> Float[Tensor, "n m"]:

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from limbeck.core import bad_value
-from limbeck.methods._shallow import Adapted, Linear, Shallow, squared_distances, transport_plan
+from limbeck.distances import squared_distances
+from limbeck.methods._shallow import Adapted, Linear, Shallow, transport_plan
 from limbeck.networks import INPUTS
 
 __all__ = ["Jdot"]

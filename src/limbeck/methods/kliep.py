@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from limbeck.core import bad_value
+from limbeck.distances import squared_distances
 from limbeck.methods import Candidates, Evidence
-from limbeck.methods._shallow import Adapted, Shallow, squared_distances
+from limbeck.methods._shallow import Adapted, Shallow
 from limbeck.networks import INPUTS
 
 __all__ = ["Kliep"]

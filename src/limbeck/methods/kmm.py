@@ -10,7 +10,8 @@ from annotated_types import Gt
 from jaxtyping import Float
 from torch import Tensor
 
-from limbeck.methods._shallow import Adapted, Shallow, squared_distances
+from limbeck.distances import squared_distances
+from limbeck.methods._shallow import Adapted, Shallow
 from limbeck.networks import INPUTS
 
 __all__ = ["Kmm"]

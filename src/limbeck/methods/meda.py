@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from limbeck.core import Spec, Task, UsageError, bad_value
+from limbeck.distances import squared_distances
 from limbeck.methods._geodesic import geodesic_map, principal_directions
 from limbeck.methods._propagation import neighbour_graph
-from limbeck.methods._shallow import Adapted, Shallow, squared_distances
+from limbeck.methods._shallow import Adapted, Shallow
 from limbeck.networks import INPUTS, Observed
 
 __all__ = ["Meda"]

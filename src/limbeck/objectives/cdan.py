@@ -35,7 +35,8 @@ class Cdan(Objective):
     Needs: source and target samples in every step, classes; no labels, no teacher.
     Range: ≥ 0; log 2 where the discriminator knows nothing. It is the discriminator's loss: alignment makes it grow.
 
-    strength: as of `adversarial`. seed: of the random projection, to `projection` numbers.
+    strength: as of `adversarial`. hidden: width of the discriminator's two layers. seed: of the random projection, to
+    `projection` numbers.
     The discriminator's accuracy on the last batch is shown at each evaluation.
     """
 
@@ -50,7 +51,7 @@ class Cdan(Objective):
         layer: str = FEATURES,
         strength: Annotated[float, Ge(0)] | Schedule = RAMP,
         entropy_weights: bool = True,
-        hidden: Annotated[int, Ge(1)] = 256,
+        hidden: Annotated[int, Ge(1)] = 128,
         widest: Annotated[int, Ge(1)] = 4096,
         projection: Annotated[int, Ge(1)] = 1024,
         seed: int = 0,

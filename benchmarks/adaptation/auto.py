@@ -1,10 +1,11 @@
 """Does the contest of `auto` choose well, and does it say *do not adapt* where that is right?
 
-usage: LIMBECK_DATA=… python benchmarks/adaptation/auto.py [TASK …]
+usage: LIMBECK_DATA=… python benchmarks/adaptation/auto.py [TASK …] [--seeds 0 1 2]
 
 A task is a recipe that names no method. The contest trains its candidates and chooses one without target labels; then
 each candidate's answers to the target's test split are compared with the labels, which are read for this alone. Regret:
-points of accuracy that the choice lies below the best candidate. The last two tasks need no adaptation: two halves of
+points of accuracy that the choice lies below the best candidate. A seed is another division and another training; shown
+are means, and the deviation over seeds. The last two tasks need no adaptation: two halves of
 one domain, and the same where the target has other class shares. Second table: what a choice by one score alone, or by
 the mean rank of several, would have lost on the same candidates. What is computed stays in runs/benchmarks/auto.
 """
@@ -13,7 +14,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,23 +97,41 @@ TASKS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="*", choices=[[], *TASKS], help="all by default")
-    found = {name: _contest(name) for name in parser.parse_args().tasks or TASKS}
-    print("\n| task | candidates | chosen | its accuracy | not adapted | best | regret | mean of all |")
-    print("|---" * 8 + "|")
-    for name, (choice, truth) in found.items():
-        winner, best = choice["winner"], max(truth, key=truth.__getitem__)
-        cells = [winner, f"{truth[winner]:.1f}", f"{truth[choice['baseline']]:.1f}", f"{best} {truth[best]:.1f}"]
-        cells += [f"{truth[best] - truth[winner]:.1f}", f"{np.mean([*truth.values()]):.1f}"]
-        print(f"| {name} | {len(truth)} | " + " | ".join(cells) + " |")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    asked = parser.parse_args()
+    found = {name: [_contest(name, seed) for seed in asked.seeds] for name in asked.tasks or TASKS}
+    print("\n| task | chosen | its accuracy | not adapted | best | mean of all | regret |")
+    print("|---" * 7 + "|")
+    for name, contests in found.items():
+        winners = Counter(choice["winner"] for choice, _ in contests)
+        figures = np.array([_figures(*contest) for contest in contests])
+        cells = [", ".join(f"{winner} ({count})" for winner, count in winners.items())]
+        print(
+            f"| {name} | " + " | ".join(cells + [f"{mean:.1f}" for mean in figures.mean(0)]) + f"{_spread(figures)} |"
+        )
+    by_seed = [
+        np.mean([_figures(*contest)[-1] for contest in of_seed]) for of_seed in zip(*found.values(), strict=True)
+    ]
+    print(f"\nmean regret {np.mean(by_seed):.2f}{_spread(np.array(by_seed)[:, None])}")
     _by_score(found)
 
 
-def _contest(name: str) -> tuple[Found, dict[str, float]]:
+def _figures(choice: Found, truth: Mapping[str, float]) -> list[float]:
+    """Accuracy of the choice, of no adaptation, of the best and of all in the mean, and the regret, in %."""
+    chosen, best = truth[choice["winner"]], max(truth.values())
+    return [chosen, truth[choice["baseline"]], best, float(np.mean([*truth.values()])), best - chosen]
+
+
+def _spread(by_seed: np.ndarray) -> str:
+    return f" ± {by_seed.std(ddof=1):.1f}" if len(by_seed) > 1 else ""
+
+
+def _contest(name: str, seed: int) -> tuple[Found, dict[str, float]]:
     """What the contest chose, and the accuracy of every candidate on the target's test split, in %."""
     domains, student = TASKS[name]
     source, target = domains()
     recipe = {
-        "name": name.replace(" → ", "_to_").replace(", ", "_").replace(" ", "_"),
+        "name": name.replace(" → ", "_to_").replace(", ", "_").replace(" ", "_") + f"_{seed}",
         "source": source,
         "target": target,
         "teacher": {"network": {"network": student}},
@@ -119,14 +139,15 @@ def _contest(name: str) -> tuple[Found, dict[str, float]]:
         "auto": {"budget": 30},
         "training": {"epochs": 10, "batch_size": 32, "precision": "fp32", "layout": "contiguous", "compile": False},
         "gap": {"settings": {"permutations": 199}},
-        "seeds": 1,
+        "split": {"seed": seed},
+        "seeds": [seed],
     }
     (folder,) = run_recipe(recipe, runs=RUNS, stages=["teacher", "gap", "contest"])
     choice = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))["choices"]["auto"]
-    return choice, _truth(recipe, folder, choice)
+    return choice, _truth(recipe, folder / "contest", seed, choice)
 
 
-def _truth(recipe: Mapping[str, Any], folder: Path, choice: Found) -> dict[str, float]:
+def _truth(recipe: Mapping[str, Any], contest: Path, seed: int, choice: Found) -> dict[str, float]:
     (plan,) = load_plans(recipe)
     source = plan.make("source")
     domain = prepare(source.load(), plan.make("target").load(), source.preprocessing(), plan.make("split"))[1]
@@ -134,27 +155,36 @@ def _truth(recipe: Mapping[str, Any], folder: Path, choice: Found) -> dict[str, 
     metric, _ = headline(domain.task, labels)
     truth = {}
     for candidate in (each["name"] for each in choice["candidates"]):
-        kept = np.load(folder / "contest" / candidate / "0" / "predictions.npz")
+        kept = np.load(contest / candidate / str(seed) / "predictions.npz")
         scores = sample_scores(torch.from_numpy(kept["target_logits"])[None], labels, domain.task)
         truth[candidate] = 100 * float(statistic_for(metric, labels)(np.ones((1, len(labels))), scores)[0, 0])
     return truth
 
 
-def _by_score(found: Mapping[str, tuple[Found, dict[str, float]]]) -> None:
+def _by_score(found: Mapping[str, Sequence[tuple[Found, dict[str, float]]]]) -> None:
     """The table of what each score would have lost."""
     print("\n| chosen by | " + " | ".join(found) + " | mean |")
     print("|---" * (len(found) + 2) + "|")
     lost: dict[str, list[float]] = {}
-    for choice, truth in found.values():
-        candidates = sorted(choice["candidates"], key=lambda each: each["name"] != choice["baseline"])
-        accuracy = np.array([truth[each["name"]] for each in candidates])
-        names = set.intersection(*(set(each["scores"]) for each in candidates))
-        scores = {name: np.array([each["scores"][name] for each in candidates]) for name in names}
-        scores |= {rule: combined({name: scores[name] for name in of}) for rule, of in RULES.items()}
-        for name, values in scores.items():
-            lost.setdefault(name, []).append(accuracy.max() - accuracy[values.argmax()])
+    for contests in found.values():
+        of_task: dict[str, list[float]] = {}
+        for choice, truth in contests:
+            for rule, value in _lost(choice, truth).items():
+                of_task.setdefault(rule, []).append(value)
+        for rule, values in of_task.items():
+            lost.setdefault(rule, []).append(float(np.mean(values)))
     for name in sorted(lost, key=lambda name: float(np.mean(lost[name]))):
         print(f"| {name} | " + " | ".join(f"{value:.1f}" for value in lost[name]) + f" | {np.mean(lost[name]):.2f} |")
+
+
+def _lost(choice: Found, truth: Mapping[str, float]) -> dict[str, float]:
+    """The regret of each score that all candidates have, and of each rule."""
+    candidates = sorted(choice["candidates"], key=lambda each: each["name"] != choice["baseline"])
+    accuracy = np.array([truth[each["name"]] for each in candidates])
+    names = set.intersection(*(set(each["scores"]) for each in candidates))
+    scores = {name: np.array([each["scores"][name] for each in candidates]) for name in names}
+    scores |= {rule: combined({name: scores[name] for name in of}) for rule, of in RULES.items()}
+    return {name: float(accuracy.max() - accuracy[values.argmax()]) for name, values in scores.items()}
 
 
 if __name__ == "__main__":

@@ -243,7 +243,7 @@ def test_stages_are_commands_too(limb: Limbeck) -> None:
 
 def test_predictions_are_a_table(ran: Path, limb: Limbeck, tmp_path: Path) -> None:
     done = limb("predict", "runs/small", "far.csv")
-    assert done.code == 0 and done.err == ""
+    assert done.code == 0 and done.err == "predicted by distilled\n"
     lines = done.out.splitlines()
     assert lines[0] == "prediction,p(no),p(yes)" and len(lines) == 61
     assert limb("predict", "runs/small", "far.csv", "--out", str(tmp_path / "new" / "p.csv")).out.endswith(

@@ -158,12 +158,13 @@ def predict(
     seed: Annotated[int | None, typer.Option(help="Another seed than the first.")] = None,
 ) -> None:
     """Predict with a run's student, or an exported one, with probabilities."""
-    from limbeck.recipes import predict_file, write_predictions
+    from limbeck.recipes import predict_file, row_told, write_predictions
 
     if out is None:
         sys.stdout.write(predict_file(run, data, row, seed).to_csv(index=False))
     else:
         print(f"{out}: {write_predictions(out, run, data, row, seed)} predictions")
+    print(f"predicted by {row_told(run, row)}", file=sys.stderr)
 
 
 @app.command()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from limbeck.core import RunError
-from limbeck.core.files import atomic_folder, atomic_path, read_json, write_json, write_text, writing
+from limbeck.core import RunError, files
+from limbeck.core.files import atomic_folder, atomic_path, read_json, sweep, write_json, write_text, writing
 
 
 def names(folder: Path) -> list[str]:
@@ -131,3 +131,49 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="A part of the path is a file"), atomic_folder(tmp_path / "file" / "made"):
         pass
+
+
+class DeadError(BaseException):
+    """Stands for a kill: what the block has made stays where it is."""
+
+
+def left_behind(path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool) -> None:
+    """What a writer leaves that is killed in its block."""
+    with monkeypatch.context() as patch:
+        patch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(DeadError), (atomic_folder if folder else atomic_path)(path) as temporary:
+            (temporary / "part" if folder else temporary).write_text("half")
+            raise DeadError
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deep").mkdir()
+    kept = [tmp_path / name for name in (".lock", "deep/.hidden", "deep/a.json", ".name.with.dots", "deep/.x.Backup99")]
+    for path in kept:
+        path.write_text("mine")
+    for place, folder in (("deep/weights.safetensors", False), ("plain", False), ("deep/export", True)):
+        left_behind(tmp_path / place, monkeypatch, folder)
+    assert len(list(tmp_path.rglob("*"))) > len(kept) + 3
+    sweep(tmp_path)
+    assert set(tmp_path.rglob("*")) == {*kept, tmp_path / "deep"}
+
+
+def test_a_folder_between_its_two_moves_is_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, replace = tmp_path / "export", Path.replace
+    path.mkdir()
+    (path / "file").write_text("old")
+
+    def killed(self: Path, target: Path) -> Path:
+        if self.name == "made":
+            raise DeadError
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.shutil, "rmtree", lambda *_, **__: None)
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(DeadError), atomic_folder(path) as made:
+            (made / "file").write_text("new")
+    assert not path.exists()
+    sweep(tmp_path)
+    assert (path / "file").read_text() == "new" and list(tmp_path.iterdir()) == [path]

@@ -11,7 +11,8 @@ import torch
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from limbeck.core import UsageError
-from limbeck.data._tables import CLIP, TablePreprocessing, as_text
+from limbeck.data._tables import CLIP, TablePreprocessing
+from limbeck.data._values import as_text
 
 
 def fitted(**columns) -> TablePreprocessing:
@@ -75,6 +76,15 @@ def test_text_of_many_values_is_told() -> None:
     assert note.startswith("Column 'day' is text with more than 30 values") and "read as YYYY-MM-DD" in note
 
 
+def test_numbers_among_which_a_text_stands_are_told() -> None:
+    """A gap that has a name of its own turns the whole column into text."""
+    some, many = [*map(str, range(9)), "n/a"] * 3, [*map(str, range(27)), "n/a", "?", "-"]
+    frame = pd.DataFrame({"some": some, "many": many, "rank": ["low", "2", "high"] * 10})
+    notes = TablePreprocessing().fit(frame).notes
+    assert [note.split("'")[1] for note in notes if "though most of its values are numbers" in note] == ["some", "many"]
+    assert all("name the others in 'missing'" in note for note in notes) and len(notes) == 2
+
+
 def test_unknown_levels_are_zeros_or_join_the_pooled_ones() -> None:
     assert made(fitted(a=list("xyxy")), a=["new", None]).tolist() == [[0, 0], [0, 0]]
     levels = [f"l{number}" for number in range(40) for _ in range(40 - number)]
@@ -135,6 +145,10 @@ def test_text_in_a_column_of_numbers_is_named(column: str, value: list[str], wor
 def test_infinite_and_nested_values_are_named() -> None:
     with pytest.raises(UsageError, match="Column 'b' holds infinite"):
         fitted(a=[1.0, 2.0], b=[1.0, np.inf])
+    with pytest.raises(UsageError, match="Column 'b' holds infinite"):
+        fitted(a=[1.0, 2.0], b=["1.5", "inf"])
+    with pytest.raises(UsageError, match="Column 'a' holds infinite"):
+        made(fitted(a=[1.0, 2.0]), a=np.array(["1", "-inf"], dtype=object))
     with pytest.raises(UsageError, match="Column 'b' holds lists"):
         fitted(a=[1.0, 2.0], b=[[1], [2]])
     with pytest.raises(UsageError, match="expected, with named columns"):

@@ -1,13 +1,28 @@
 import pytest
 
-from limbeck.evaluation import chosen_row, verdict
+from limbeck.evaluation import advised_against, chosen_row, verdict
 
 
 def _summary(mean, std=0.01):
     return {"mean": mean, "std": std}
 
 
-def _row(name, kind, mean, validator, versus=None, *, std=0.01, labelled=0, seeds=3, metric="accuracy"):
+def _row(
+    name,
+    kind,
+    mean,
+    validator,
+    versus=None,
+    *,
+    std=0.01,
+    labelled=0,
+    seeds=3,
+    metric="accuracy",
+    by_seed=None,
+    size=100,
+):
+    validators = {} if validator is None else {"information_maximisation": validator}
+    reached = by_seed or [mean + std * place for place in (-1, 0, 1)[:seeds]]
     return {
         "name": name,
         "title": name,
@@ -16,7 +31,11 @@ def _row(name, kind, mean, validator, versus=None, *, std=0.01, labelled=0, seed
         "target": {metric: _summary(mean, std)},
         "source": {metric: _summary(0.95)},
         "versus_baseline": versus,
-        "seeds": [{"validators": {} if validator is None else {"information_maximisation": validator}}] * seeds,
+        "parameters": size,
+        "seeds": [
+            {"seed": i, "validators": validators, "target": {metric: value}, "collapse": None}
+            for i, value in enumerate(reached)
+        ],
     }
 
 
@@ -74,9 +93,48 @@ def test_harm_is_called_harm():
 
 
 def test_a_gain_within_the_spread_of_seeds_is_doubted():
-    row = _row("distilled", "student", 0.83, 0.9, _versus(0.03), std=0.04)
+    row = _row("distilled", "student", 0.83, 0.9, _versus(0.03), by_seed=[0.80, 0.81, 0.88])
     assert "though not above the spread between training seeds" in verdict(_results(ALONE, row))
     assert "spread" not in verdict(_results(ALONE, DISTILLED))
+
+
+def test_seeds_that_disagree_are_counted_of_gains_and_of_losses():
+    mixed = _row("distilled", "student", 0.83, 0.9, _versus(0.03), by_seed=[0.86, 0.85, 0.78])
+    assert "+5.0 points, p = 0.0002), though 1 of 3 training seeds loses." in verdict(_results(ALONE, mixed))
+    worse = _row("distilled", "student", 0.77, 0.9, _versus(-0.03), by_seed=[0.80, 0.82, 0.69])
+    assert "though 2 of 3 training seeds gain. It does not help" in verdict(_results(ALONE, worse))
+    one = verdict(_results(ALONE, _row("distilled", "student", 0.7, 0.9, _versus(-0.1), seeds=1)))
+    assert "p = 0.0002), though of one training seed. It does not help: keep the baseline." in one
+
+
+@pytest.mark.parametrize(("size", "told"), [(105_962, True), (40, True), (None, False), (110, False)])
+def test_another_size_of_network_is_told(size, told):
+    row = _row("shot", "student", 0.88, 0.9, _versus(0.08), size=size)
+    assert ("Their networks differ: " in verdict(_results(ALONE, row))) is told
+    if size == 105_962:
+        assert "105,962 parameters, those of alone 100." in verdict(_results(ALONE, row))
+
+
+def test_a_collapse_is_told_beside_a_gain():
+    row = _row("distilled", "student", 0.88, 0.9, _versus(0.08))
+    row["seeds"][1]["collapse"] = "distilled has collapsed: in epoch 3 it says a of all."
+    said = verdict(_results(ALONE, row))
+    assert "a significant gain" in said and "In 1 of 3 trainings it collapsed: distilled has collapsed" in said
+
+
+def test_what_a_contest_left_out_is_not_called_absent():
+    assert "The contest chose no other row, so nothing is compared" in verdict(
+        _results(ALONE) | {"choice": {"row": None}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "expected"), [(-0.1, 0.001, "distilled"), (-0.1, 0.2, None), (0.1, 0.001, None)]
+)
+def test_a_row_is_advised_against_where_it_is_shown_to_be_worse(difference, p_value, expected):
+    row = _row("distilled", "student", 0.8 + difference, 0.9, _versus(difference, p_value=p_value))
+    assert advised_against(_results(ALONE, row)) == expected
+    assert advised_against(_results(ALONE)) is None
 
 
 @pytest.mark.parametrize(

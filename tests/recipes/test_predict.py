@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from limbeck.core import UsageError
-from limbeck.core.files import read_json
-from limbeck.recipes import load_plans, load_student, predict_file, write_predictions
+from limbeck.core.files import read_json, write_json
+from limbeck.recipes import load_plans, load_student, predict_file, row_told, write_predictions
 from limbeck.recipes._console import Console
 from limbeck.recipes._context import open_context
 
@@ -44,6 +44,48 @@ def test_test_rows_get_what_the_evaluation_saw(
     right = (found["prediction"] == pd.read_csv(tables[1])["sick"].iloc[target.splits["test"]]).mean()
     (row,) = (row for row in results["rows"] if row["name"] == "distilled")
     assert right == pytest.approx(row["seeds"][0]["target"]["accuracy"])
+
+
+NORMALISING = """
+from torch import nn
+
+class Normalising(nn.Module):
+    def __init__(self, inputs: int = 4, outputs: int = 2):
+        super().__init__()
+        self.body = nn.Sequential(nn.LazyLinear(8), nn.BatchNorm1d(8), nn.Dropout(0.5))
+        self.top = nn.Linear(8, outputs)
+
+    def forward(self, inputs):
+        return self.top(self.body(inputs))
+"""
+
+
+def test_the_network_is_in_evaluation_mode_and_using_it_changes_nothing(
+    recipe: Recipe, run: Run, tables: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_normalising.py").write_text(NORMALISING)
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe["student"] = "own_normalising:Normalising"
+    student = load_student(run(recipe, stages=["teacher", "knowledge", "student"]), "alone")
+    raw = pd.read_csv(tables[1])
+    before, inputs = student.predict(raw), student.preprocessing.transform(raw)
+    assert not any(module.training for module in student.network.modules())
+    student.network(inputs + 5)
+    said = student.network(inputs).logits.detach().softmax(1)
+    np.testing.assert_allclose(said[:, 0].numpy(), before["p(no)"], atol=1e-6)
+    assert student.predict(raw).equals(before)
+
+
+@pytest.mark.parametrize(("difference", "told"), [(-0.2, True), (0.2, False)])
+def test_a_row_that_the_test_advised_against_is_told(ran: Path, difference: float, told: bool) -> None:
+    results = read_json(ran / "results.json")
+    assert results["higher_is_better"] and results["selected"] == "distilled"
+    for row in results["rows"]:
+        if row["name"] == "distilled":
+            row["versus_baseline"] |= {"difference": difference, "p_value": 0.001}
+    write_json(ran / "results.json", results)
+    assert ("did worse on the test split than alone: `--row alone` takes that" in row_told(ran)) is told
+    assert row_told(ran).startswith("distilled") and row_told(ran, "alone") == "alone"
 
 
 def test_predictions_are_written_as_csv_alone(ran: Path, tables: tuple[Path, Path], tmp_path: Path) -> None:

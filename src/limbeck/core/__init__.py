@@ -15,6 +15,7 @@ from limbeck.core.errors import (
 from limbeck.core.inline import Inline
 from limbeck.core.seeds import SeedStream, generator, resampled, some_of, stream_seed
 from limbeck.core.task import Spec, Task
+from limbeck.core.wording import plain
 
 __all__ = [
     "FEATURES",
@@ -37,6 +38,7 @@ __all__ = [
     "did_you_mean",
     "generator",
     "missing_extra",
+    "plain",
     "resampled",
     "some_of",
     "stream_seed",

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,10 @@ from typing import Any
 
 from limbeck.core.errors import RunError
 
-__all__ = ["atomic_folder", "atomic_path", "read_json", "write_json", "write_text", "writing"]
+__all__ = ["atomic_folder", "atomic_path", "read_json", "sweep", "write_json", "write_text", "writing"]
+
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(?:\.[^.]+)?")
+"""As `tempfile` names what `atomic_path` and `atomic_folder` write."""
 
 _MENDS = {
     errno.ENOSPC: "The disk is full: free some space and start the same command again, it goes on from here.",
@@ -86,6 +90,21 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             _flush(path.parent)
     finally:
         shutil.rmtree(scratch)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed have left beside their files, anywhere below; nobody else may be writing."""
+    for path in list(folder.rglob(".*")):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found is None:
+            continue
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+            continue
+        whole = path.parent / found["name"]
+        if (path / "before").exists() and not whole.exists():  # killed between the two moves of `atomic_folder`
+            (path / "made").replace(whole)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _umask() -> int:

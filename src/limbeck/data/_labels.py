@@ -12,7 +12,7 @@ import numpy as np
 
 from limbeck.core import UsageError
 from limbeck.core.tables import pd
-from limbeck.data._tables import as_text
+from limbeck.data._values import as_text
 
 __all__ = ["FEW_VALUES", "Labels", "Threshold", "read_labels"]
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from limbeck.core import UsageError, did_you_mean
 from limbeck.core.tables import pd
 from limbeck.data._data import Inputs, Preprocessing
-from limbeck.data._dates import days
 from limbeck.data._reading import read_table
+from limbeck.data._values import as_text, days, mostly_numbers
 
-__all__ = ["TablePreprocessing", "as_text"]
+__all__ = ["TablePreprocessing"]
 
 CLIP = 5.0
 """Standardised numbers end at ± that many deviations, so that a foreign unit or a slip cannot explode."""
@@ -31,6 +31,7 @@ MOST_LEVELS = 30
 """A category keeps its most frequent levels; the rest are pooled."""
 ID_SHARE = 0.9
 """Text with more distinct values than that, per row, names the row and is not used."""
+MIXED = "is read as text, though most of its values are numbers: name the others in 'missing', or mend them"
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ class TablePreprocessing(Preprocessing):
     def notes(self) -> list[str]:
         """The source's columns that are not used, or not in full, in sentences."""
         unused = [f"Column {name!r} is not used: {reason}." for name, reason in self.unused.items()]
+        mixed = [column.name for column in self.columns if mostly_numbers(column.levels)]
+        pooled = [column.name for column in self.columns if column.pooled and column.name not in mixed]
+        unused += [f"Column {name!r} {MIXED}." for name in mixed]
         return unused + [
-            f"Column {column.name!r} is text with more than {MOST_LEVELS} values, the rarer ones count as one. A date "
-            "is read as YYYY-MM-DD."
-            for column in self.columns
-            if column.pooled
+            f"Column {name!r} is text with more than {MOST_LEVELS} values, the rarer ones count as one. A date is read "
+            "as YYYY-MM-DD."
+            for name in pooled
         ]
 
     def meet(self, inputs: Inputs) -> list[str]:
@@ -162,20 +165,6 @@ class TablePreprocessing(Preprocessing):
             hint = did_you_mean(absent[0], map(str, frame.columns))
             raise UsageError(f"{path} lacks {', '.join(map(repr, absent))}, which the student reads. {hint}")
         return frame[known]
-
-
-def as_text(values: pd.Series) -> pd.Series:
-    """Values as text, whole floats without their .0, missing ones as None.
-
-    >>> as_text(pd.Series([1.0, np.nan, 2.5])).tolist()
-    ['1', None, '2.5']
-    """
-    numbers, distinct = pd.factorize(values)  # a missing one is -1, and so takes the None at the end
-    if pd.api.types.is_float_dtype(values):
-        text = [f"{value:.0f}" if float(value).is_integer() else str(float(value)) for value in distinct]
-    else:
-        text = [str(value).strip() for value in distinct]
-    return pd.Series(np.array([*text, None], dtype=object)[numbers], index=values.index, dtype=object)
 
 
 def _checked(inputs: Inputs) -> pd.DataFrame:
@@ -238,7 +227,7 @@ def _learn_category(name: str, text: pd.Series, indicator: bool, share: float) -
     if len(counts) == 1 and not indicator:
         return f"it is constant ({counts.index[0]}) on the source"
     if len(counts) > MOST_LEVELS and len(counts) > ID_SHARE * len(text):
-        return "its text differs in nearly every row"
+        return f"it {MIXED}" if mostly_numbers(counts.index) else "its text differs in nearly every row"
     ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
     return Column(
         name, "category", indicator, share, levels=tuple(ranked[:MOST_LEVELS]), pooled=len(ranked) > MOST_LEVELS
@@ -269,8 +258,11 @@ def _numbers(name: str, kind: Literal["number", "date"], values: pd.Series) -> n
         example = values[strange].iloc[0]
         noun = "dates (YYYY-MM-DD)" if kind == "date" else "numbers"
         raise UsageError(
-            f"Column {name!r} holds {noun} in the source, and here it holds {example!r}. Mend the values, or drop it."
+            f"Column {name!r} holds {noun} in the source, and here it holds {example!r}. Mend the values, name them in "
+            "'missing', or drop the column."
         )
+    if np.isinf(numbers).any():
+        raise UsageError(f"Column {name!r} holds infinite values. Empty those cells, or drop the column.")
     return numbers
 
 

@@ -12,7 +12,8 @@ from limbeck.core.tables import pd
 from limbeck.data import Data, Preprocessing, Raw
 from limbeck.data._labels import Labels, Threshold, read_labels
 from limbeck.data._reading import read_table
-from limbeck.data._tables import TablePreprocessing, as_text
+from limbeck.data._tables import TablePreprocessing
+from limbeck.data._values import as_text
 
 __all__ = ["Csv"]
 

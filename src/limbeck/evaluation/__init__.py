@@ -47,7 +47,7 @@ from limbeck.evaluation.validators import (
     source_validation,
     validate,
 )
-from limbeck.evaluation.verdict import chosen_row, verdict
+from limbeck.evaluation.verdict import advised_against, chosen_row, verdict
 
 __all__ = [
     "ALL_VALIDATORS",
@@ -67,6 +67,7 @@ __all__ = [
     "StepRecord",
     "Study",
     "Validator",
+    "advised_against",
     "applicable",
     "assemble",
     "batch_nuclear_norm",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from limbeck.core import plain
 from limbeck.evaluation.statistics import mean_std
 
-__all__ = ["chosen_row", "verdict"]
+__all__ = ["advised_against", "chosen_row", "verdict"]
 
 SIGNIFICANT = 0.05
+
+OTHER_SIZE = 1.5
+"""From a network so many times as large on, or as small, the verdict says what is compared."""
 
 Json = Mapping[str, Any]
 
@@ -35,8 +38,8 @@ def verdict(results: Json) -> str:
     """A few plain sentences: the row chosen without labels against the baseline, and how sure that is.
 
     Reads what `assemble` computed. A difference is called significant where the p-value of the
-    paired bootstrap is below 0.05; one that is smaller than the spread between training seeds is
-    said to be so.
+    paired bootstrap is below 0.05; one that not all training seeds show, or that is smaller than their
+    spread, is said to be so. A collapsed training is told, and a network of another size.
     """
     rows = {row["name"]: row for row in results["rows"]}
     name = chosen_row(results)
@@ -44,7 +47,21 @@ def verdict(results: Json) -> str:
         return _alone(results, rows[results["baseline"]])
     if not results["target_labels_known"]:
         return _unproven(results, rows, rows[name])
-    return _comparison(results, rows, rows[name]) + _choice(results, rows[name])
+    said = _comparison(results, rows, rows[name]), _sizes(rows[results["baseline"]], rows[name]), _collapsed(rows[name])
+    return "".join(said) + _choice(results, rows[name])
+
+
+def advised_against(results: Json) -> str | None:
+    """The row chosen without labels, where the test showed that the baseline is better; None otherwise."""
+    name = chosen_row(results)
+    versus = next((row["versus_baseline"] for row in results["rows"] if row["name"] == name), None)
+    if name is None or versus is None or versus["p_value"] >= SIGNIFICANT:
+        return None
+    return None if _sign(results) * versus["difference"] > 0 else name
+
+
+def _sign(results: Json) -> int:
+    return 1 if results["higher_is_better"] else -1
 
 
 def _candidates(results: Json) -> list[Json]:
@@ -53,10 +70,15 @@ def _candidates(results: Json) -> list[Json]:
 
 def _alone(results: Json, baseline: Json) -> str:
     where = "target" if results["target_labels_known"] else "source"
-    others = "No other row was" if _candidates(results) else "There is no other student row to be"
+    if _candidates(results):
+        why = f"No other row was scored by {_words(results['validator'])}"
+    elif results.get("choice"):
+        why = "The contest chose no other row"
+    else:
+        why = f"There is no other student row to be scored by {_words(results['validator'])}"
     return (
-        f"{others} scored by {_words(results['validator'])}, so nothing is compared: {baseline['title']} reaches "
-        f"{_amount(results, baseline, where)} {_metric(results)} on {results[where]}."
+        f"{why}, so nothing is compared: {baseline['title']} reaches {_amount(results, baseline, where)} "
+        f"{_metric(results)} on {results[where]}."
     )
 
 
@@ -83,25 +105,49 @@ def _comparison(results: Json, rows: Mapping[str, Json], row: Json) -> str:
         f"{row['title']}{_labels_used(row)} reaches {_amount(results, row)} {_metric(results)} on {results['target']}, "
         f"{baseline['title']}{_labels_used(baseline)} {_amount(results, baseline)}"
     )
-    sign = 1 if results["higher_is_better"] else -1
+    sign = _sign(results)
     gain, (low, high) = sign * versus["difference"], sorted((sign * versus["low"], sign * versus["high"]))
     sure = f"95 % interval {_change(results, low)} to {_change(results, high)}, p = {versus['p_value']:.2g}"
     if versus["p_value"] >= SIGNIFICANT:
         shown = f"a difference of {_change(results, gain)} may be chance ({sure}). No gain is shown."
         return f"{reached}: {shown}{_weak(results)}"
+    doubt = _doubt(_by_seed(results, row, baseline), gain)
     if gain <= 0:
-        shown = f"a significant loss ({_change(results, gain)}; {sure}). It does not help: keep the baseline."
+        shown = f"a significant loss ({_change(results, gain)}; {sure}){doubt}. It does not help: keep the baseline."
         return f"{reached}: {shown}{_weak(results)}"
-    doubt = _doubt(row, baseline, results["metric"], gain)
     return f"{reached}: a significant gain ({_change(results, gain)}; {sure}){doubt}.{_closed(results, gain)}"
 
 
-def _doubt(row: Json, baseline: Json, metric: str, gain: float) -> str:
+def _by_seed(results: Json, row: Json, baseline: Json) -> list[float]:
+    """The gain over the baseline of each training seed that both have."""
+    metric, sign = results["metric"], _sign(results)
+    other = {seed["seed"]: seed["target"][metric] for seed in baseline["seeds"]}
+    return [sign * (s["target"][metric] - other[s["seed"]]) for s in row["seeds"] if s["seed"] in other]
+
+
+def _doubt(by_seed: list[float], gain: float) -> str:
     """The interval is over test samples; what it does not know is how trainings differ."""
-    if min(len(row["seeds"]), len(baseline["seeds"])) < 2:
+    if len(by_seed) < 2:
         return ", though of one training seed"
-    spread = math.hypot(row["target"][metric]["std"], baseline["target"][metric]["std"])
-    return ", though not above the spread between training seeds" if gain <= spread else ""
+    against = sum(each * gain < 0 for each in by_seed)
+    if against:
+        does = ("lose" if gain > 0 else "gain") + "s" * (against == 1)
+        return f", though {against} of {len(by_seed)} training seeds {does}"
+    return ", though not above the spread between training seeds" if abs(gain) <= mean_std(by_seed)[1] else ""
+
+
+def _sizes(baseline: Json, row: Json) -> str:
+    """What the gain may come from, where the network is another."""
+    own, other = row["parameters"], baseline["parameters"]
+    if None in (own, other) or 1 / OTHER_SIZE < own / other < OTHER_SIZE:
+        return ""
+    return f" Their networks differ: {own:,} parameters, those of {baseline['title']} {other:,}."
+
+
+def _collapsed(row: Json) -> str:
+    """That trainings of the row collapsed, which a score may not show."""
+    told = [seed["collapse"] for seed in row["seeds"] if seed.get("collapse")]
+    return f" In {len(told)} of {len(row['seeds'])} trainings it collapsed: {told[0]}" if told else ""
 
 
 def _closed(results: Json, gain: float) -> str:
@@ -110,7 +156,7 @@ def _closed(results: Json, gain: float) -> str:
     if not bounds:
         return ""
     bound = _best(results, bounds)
-    gap = bound["versus_baseline"]["difference"] * (1 if results["higher_is_better"] else -1)
+    gap = bound["versus_baseline"]["difference"] * _sign(results)
     named = f"({_amount(results, bound)})" if len(bounds) == 1 else f"{bound['title']} ({_amount(results, bound)})"
     if gap <= 0:
         return f" The upper bound {named} is not above the baseline, so there was no gap to close."
@@ -125,8 +171,8 @@ def _weak(results: Json) -> str:
     if not bounds:
         return ""
     bound = _best(results, bounds)
-    versus, sign = bound["versus_baseline"], 1 if results["higher_is_better"] else -1
-    if versus["p_value"] >= SIGNIFICANT or sign * versus["difference"] >= 0:
+    versus = bound["versus_baseline"]
+    if versus["p_value"] >= SIGNIFICANT or _sign(results) * versus["difference"] >= 0:
         return ""
     return (
         f" The upper bound ({_amount(results, bound)}) lies below the baseline: the target has too few labels, or the "
@@ -151,8 +197,7 @@ def _choice(results: Json, row: Json) -> str:
 
 
 def _best(results: Json, rows: list[Json]) -> Json:
-    sign = 1 if results["higher_is_better"] else -1
-    return max(rows, key=lambda row: sign * row["target"][results["metric"]]["mean"])
+    return max(rows, key=lambda row: _sign(results) * row["target"][results["metric"]]["mean"])
 
 
 def _validator_score(results: Json, row: Json) -> float | None:
@@ -164,13 +209,13 @@ def _amount(results: Json, row: Json, where: str = "target") -> str:
     """The headline metric as mean ± deviation; one seed has no deviation to show."""
     value, several = row[where][results["metric"]], len(row["seeds"]) > 1
     if results["metric"] == "rmse":
-        return f"{value['mean']:.4g}" + (f" ± {value['std']:.2g}" if several else "")
+        return plain(value["mean"], 4) + (f" ± {plain(value['std'], 2)}" if several else "")
     return f"{100 * value['mean']:.1f}" + (f" ± {100 * value['std']:.1f}" if several else "") + " %"
 
 
 def _change(results: Json, value: float) -> str:
     # Adding 0 turns a rounded −0 into +0.
-    shown = f"{value + 0.0:+.3g}" if results["metric"] == "rmse" else f"{round(100 * value, 1) + 0.0:+.1f} points"
+    shown = plain(value + 0.0, 3, "+") if results["metric"] == "rmse" else f"{round(100 * value, 1) + 0.0:+.1f} points"
     return shown.replace("-", "\N{MINUS SIGN}")
 
 

@@ -6,7 +6,7 @@ from limbeck.recipes._export_stage import export_run
 from limbeck.recipes._folder import run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
-from limbeck.recipes._predict import Student, load_export, load_student, predict_file, write_predictions
+from limbeck.recipes._predict import Student, load_export, load_student, predict_file, row_told, write_predictions
 from limbeck.recipes._rank import RankError, rank_recipe
 from limbeck.recipes._rooms import ROOMS, part_names, part_summary
 from limbeck.recipes._run import STAGES, run_recipe
@@ -29,6 +29,7 @@ __all__ = [
     "rank_recipe",
     "read_domain",
     "recipe_summary",
+    "row_told",
     "run_folders",
     "run_recipe",
     "search_recipe",

@@ -104,7 +104,8 @@ class _Contest:
             scores |= {name: self._scores(name) for name in self.rows if name not in scores}
         ranks, by = self._ranked(scores), self._validators(scores)
         winner = max(ranks, key=ranks.__getitem__) if ranks else self.plan.baseline
-        if by == [ON_SOURCE] and winner != self.plan.baseline and not self._better(winner):
+        doubted = by == [ON_SOURCE] and self.evidence.apart  # where domains are alike the source speaks for the target
+        if doubted and winner != self.plan.baseline and not self._better(winner):
             winner = self.plan.baseline
         row = None if winner == self.plan.baseline else self.offered[winner] | {"title": f"auto: {winner}"}
         taught = adapted is not None and row is not None and row.get("teacher") == adapted["name"]

@@ -16,7 +16,7 @@ from limbeck.recipes._console import Console
 from limbeck.recipes._context import Context, check_same_data, open_context
 from limbeck.recipes._folder import locked
 from limbeck.recipes._load import load_learner, load_plans
-from limbeck.recipes._predict import Student, load_student
+from limbeck.recipes._predict import Student, load_student, row_told
 from limbeck.recipes._rooms import part_class, room_of
 
 __all__ = ["FOLDER", "export_run", "export_stage"]
@@ -37,7 +37,7 @@ def export_stage(context: Context) -> None:
     folder = context.folder / FOLDER
     if is_export(folder) and _is_of(student, after, forms, folder):
         return
-    context.console.say(f"exporting {student.row}, seed {student.seed}")
+    context.console.say(f"exporting seed {student.seed} of {row_told(context.folder, student.row)}")
     write_export(folder, _product(context.folder, student, after, _real_samples(context)), forms, context.folder)
 
 

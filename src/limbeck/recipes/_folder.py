@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from limbeck.core import RunError, UsageError
-from limbeck.core.files import write_json, write_text
+from limbeck.core.files import sweep, write_json, write_text
 from limbeck.recipes._yaml import read_yaml, write_yaml
 
 __all__ = ["check_owner", "claim", "clear", "command_line", "disk_faults", "locked", "run_folders"]
@@ -74,13 +74,14 @@ def clear(folder: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder; `UsageError` when another process has it."""
+    """Hold the run folder, without what a killed process left there; `UsageError` when another process has it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(f"Another limbeck is at work in {folder}. Wait for it, or choose another name.") from error
+        sweep(folder)
         yield
 
 

@@ -10,7 +10,7 @@ from limbeck.core.files import read_json, write_text
 from limbeck.core.tables import pd
 from limbeck.core.weights import load_weights, read_weights
 from limbeck.data import Preprocessing, restore_preprocessing
-from limbeck.evaluation import chosen_row
+from limbeck.evaluation import advised_against, chosen_row
 from limbeck.export import Export, Exported, is_export, read_manifest
 from limbeck.networks import Observed
 from limbeck.recipes._folder import run_folders
@@ -20,11 +20,11 @@ from limbeck.recipes._plan import Plan
 from limbeck.recipes._rooms import part_class, room_of
 from limbeck.training import predict
 
-__all__ = ["Student", "load_export", "load_student", "predict_file", "write_predictions"]
+__all__ = ["Student", "load_export", "load_student", "predict_file", "row_told", "write_predictions"]
 
 
 class Student:
-    """A trained student with its preprocessing: raw inputs in, predictions out."""
+    """A trained student with its preprocessing: raw inputs in, predictions out. Its network is in evaluation mode."""
 
     def __init__(self, row: str, seed: int, network: Observed, preprocessing: Preprocessing, task: Task):
         self.row = row
@@ -57,7 +57,7 @@ def load_student(run: Path, row: str | None = None, seed: int | None = None, pla
         cells = ", ".join(map(str, run_folders(run)))
         hint = f"It holds the runs of a matrix: {cells}." if cells else "There is no recipe.yaml in it."
         raise UsageError(f"{run} is no run folder. {hint}")
-    rows = sorted({path.parent.parent.name for path in (run / "students").glob("*/*/weights.safetensors")})
+    rows = _trained(run)
     row = row or _selected(run, rows)
     if row not in rows:
         raise UsageError(f"{run} has no trained row {row!r}. {did_you_mean(row, rows)}")
@@ -71,7 +71,11 @@ def load_student(run: Path, row: str | None = None, seed: int | None = None, pla
     plan = plan or load_learner(run, row)
     method = built_method(plan, row, seed, frame, Spec(about["knowledge"]["outputs"], layers))
     load_weights(method.evaluated.network, state, str(run))
-    return Student(row, seed, method.evaluated, restore_preprocessing(about["preprocessing"]), frame.task)
+    return Student(row, seed, method.evaluated.eval(), restore_preprocessing(about["preprocessing"]), frame.task)
+
+
+def _trained(run: Path) -> list[str]:
+    return sorted({path.parent.parent.name for path in (run / "students").glob("*/*/weights.safetensors")})
 
 
 def _selected(run: Path, rows: list[str]) -> str:
@@ -84,6 +88,18 @@ def _selected(run: Path, rows: list[str]) -> str:
     if len(rows) == 1:
         return rows[0]
     raise UsageError(f"{run} is not evaluated, so no row is selected: name one with --row. {did_you_mean('', rows)}")
+
+
+def row_told(run: Path, row: str | None = None) -> str:
+    """The row that predicts or is exported, and that the baseline is better, where the test has shown it."""
+    if is_export(run):
+        return f"{read_manifest(run).get('row') or 'the student'}, as it was exported"
+    row = row or _selected(run, _trained(run))
+    results = read_json(run / "results.json") if (run / "results.json").exists() else None
+    if results is None or advised_against(results) != row:
+        return row
+    baseline = results["baseline"]
+    return f"{row}, which did worse on the test split than {baseline}: `--row {baseline}` takes that"
 
 
 def load_export(folder: Path) -> Exported:

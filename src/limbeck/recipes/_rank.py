@@ -206,7 +206,7 @@ def _sentence(entries: Sequence[Mapping[str, Any]]) -> str:
     if best["verdict"] == AVOIDED:
         return "None of the candidates is worth transferring from: train on what the target has."
     left = [entry["name"] for entry in entries if entry["verdict"] == AVOIDED]
-    choice = f"The first choice is {best['name']}: {best['verdict']}."
+    choice = f"The first choice is {best['name']}: {best['verdict']}{'' if best['sure'] else ', not sure'}."
     return f"{choice} Do not transfer from {', '.join(left)}." if left else choice
 
 

@@ -64,6 +64,8 @@ __all__ = [
     "validator_of",
 ]
 
+FEW_STEPS = 100
+"""A training of fewer steps is told to be short."""
 EMBEDDED = 300
 """So many test samples of each domain are kept with their representation, for the report's picture."""
 
@@ -88,6 +90,8 @@ def ticker(show: Callable[[float, str], None], number: int, text: str) -> Callab
 
 def _say(context: Context, name: str, seed: int, done: dict[str, Any], seconds: float) -> None:
     told = f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
+    if 0 < done["steps"] < FEW_STEPS:
+        told += "; few steps: an epoch is one pass over what it reads, so give it more epochs"
     context.console.say(told if done["steps"] else f"{name}, seed {seed}: solved in {seconds:.1f} s")
     if done["collapse"] is not None:
         context.console.say(f"{name}, seed {seed}: {done['collapse']}")

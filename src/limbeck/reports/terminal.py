@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limbeck.core import plain
 from limbeck.core.files import read_json
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _spread(summary: dict[str, Any] | None, metric: str, share: bool, seeds: int
     if summary is None or summary.get(metric) is None:
         return "–"
     mean, std = summary[metric]["mean"], summary[metric]["std"]
-    shown, spread = (f"{100 * mean:.1f}", f"{100 * std:.1f}") if share else (f"{mean:.4g}", f"{std:.2g}")
+    shown, spread = (f"{100 * mean:.1f}", f"{100 * std:.1f}") if share else (plain(mean, 4), plain(std, 2))
     return shown if seeds == 1 else f"{shown} ± {spread}"  # one seed has no spread to show
 
 
@@ -56,7 +57,8 @@ def _difference(comparison: dict[str, Any] | None, share: bool) -> str:
         return ""
     factor = 100 if share else 1
     difference, low, high = (round(factor * comparison[key], 6) + 0.0 for key in ("difference", "low", "high"))
-    return f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]" if share else f"{difference:+.3g} [{low:+.3g}, {high:+.3g}]"
+    told = [f"{value:+.1f}" if share else plain(value, 3, "+") for value in (difference, low, high)]
+    return "{} [{}, {}]".format(*told)
 
 
 def gap_table(gap: dict[str, Any]) -> Table:

@@ -106,13 +106,10 @@ def main() -> None:
         winners = Counter(choice["winner"] for choice, _ in contests)
         figures = np.array([_figures(*contest) for contest in contests])
         cells = [", ".join(f"{winner} ({count})" for winner, count in winners.items())]
-        print(
-            f"| {name} | " + " | ".join(cells + [f"{mean:.1f}" for mean in figures.mean(0)]) + f"{_spread(figures)} |"
-        )
-    by_seed = [
-        np.mean([_figures(*contest)[-1] for contest in of_seed]) for of_seed in zip(*found.values(), strict=True)
-    ]
-    print(f"\nmean regret {np.mean(by_seed):.2f}{_spread(np.array(by_seed)[:, None])}")
+        cells += [f"{mean:.1f}" for mean in figures.mean(0)]
+        print(f"| {name} | " + " | ".join(cells) + f"{_spread(figures[:, -1])} |")
+    regrets = np.array([[_figures(*contest)[-1] for contest in contests] for contests in found.values()])
+    print(f"\nmean regret {regrets.mean():.2f}{_spread(regrets.mean(0))}")
     _by_score(found)
 
 

@@ -91,7 +91,7 @@ def ticker(show: Callable[[float, str], None], number: int, text: str) -> Callab
 def _say(context: Context, name: str, seed: int, done: dict[str, Any], seconds: float) -> None:
     told = f"{name}, seed {seed}: {done['steps']} steps in {seconds:.1f} s, checkpoint of epoch {done['epoch']} chosen"
     if 0 < done["steps"] < FEW_STEPS:
-        told += "; few steps: an epoch is one pass over what it reads, so give it more epochs"
+        told += "; these are few: an epoch is one pass over what it reads, so it may need more epochs"
     context.console.say(told if done["steps"] else f"{name}, seed {seed}: solved in {seconds:.1f} s")
     if done["collapse"] is not None:
         context.console.say(f"{name}, seed {seed}: {done['collapse']}")

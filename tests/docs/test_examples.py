@@ -109,10 +109,17 @@ def broken_links(page: Path) -> list[str]:
     return [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
 
 
-ORIGINALS = [page for page in PAGES if page.name not in TRANSLATED]
+LONG = "tutorial.md"
+"""A dozen runs, one after another."""
+
+ORIGINALS = [
+    pytest.param(page, id=page.relative_to(ROOT).as_posix(), marks=pytest.mark.slow if page.name == LONG else ())
+    for page in PAGES
+    if page.name not in TRANSLATED
+]
 
 
-@pytest.mark.parametrize("page", ORIGINALS, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", ORIGINALS)
 def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))

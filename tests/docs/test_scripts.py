@@ -29,6 +29,7 @@ def test_parts_in_a_loop_of_ones_own(tmp_path: Path) -> None:
     assert all(0.5 < value <= 1 for value in accuracy.values()), accuracy
 
 
+@pytest.mark.slow
 def test_the_one_call(tmp_path: Path) -> None:
     done = script("transfer").main(tmp_path, seeds=1, epochs=2)
     assert done.report.is_file() and done.verdict

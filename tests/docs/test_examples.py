@@ -109,11 +109,11 @@ def broken_links(page: Path) -> list[str]:
     return [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
 
 
-LONG = "tutorial.md"
-"""A dozen runs, one after another."""
+LONG = ("tutorial.md", "search.md")
+"""Many runs, one after another."""
 
 ORIGINALS = [
-    pytest.param(page, id=page.relative_to(ROOT).as_posix(), marks=pytest.mark.slow if page.name == LONG else ())
+    pytest.param(page, id=page.relative_to(ROOT).as_posix(), marks=pytest.mark.slow if page.name in LONG else ())
     for page in PAGES
     if page.name not in TRANSLATED
 ]

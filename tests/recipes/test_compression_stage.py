@@ -81,7 +81,7 @@ class StoppedError(Exception):
     """Stands for a kill."""
 
 
-@pytest.mark.parametrize("last", [0, 1, 2])
+@pytest.mark.parametrize("last", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_stopped_chain_ends_as_one_that_never_was(
     last: int, compressed: Recipe, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

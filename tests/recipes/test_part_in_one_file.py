@@ -162,6 +162,7 @@ def test_the_two_files_are_parts_without_any_other_edit(package: Path, recipe: R
     assert {"loss/cross_entropy", "loss/rkd_distance", "loss/align"} <= log[-1].keys()
 
 
+@pytest.mark.slow
 def test_the_two_files_are_held_to_the_contract(package: Path) -> None:
     """The house's tests find them by discovery, and hold them to what they ask of every part."""
     root = TESTS.parent

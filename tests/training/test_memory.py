@@ -124,6 +124,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @needs_proc
+@pytest.mark.slow
 def test_reading_and_preparing_a_file_takes_none_of_its_size(tmp_path: Path) -> None:
     rows = 30_000
     folder = written(tmp_path / "large", rows)

@@ -1,4 +1,4 @@
-"""Where two domains differ in their classes' shares alone, the contest adapts nothing."""
+"""Where two domains do not differ, or in their classes' shares alone, the contest adapts nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from limbeck.core.files import read_json
+from limbeck.recipes import _contest
 
 Recipe = dict[str, Any]
 Run = Callable[..., Path]
@@ -37,3 +38,20 @@ def test_where_the_shares_alone_differ_nothing_is_adapted(recipe: Recipe, run: R
         assert {each["name"] for each in found["candidates"]} == {"alone", "distill"}
         assert found["by"] == ["source_validation"]
         assert "near and far differ in their classes' shares, and in nothing else that can be shown" in found["why"]
+
+
+@pytest.mark.parametrize(("moved", "winner"), [(0, "distill"), (3, "alone")])
+def test_the_source_alone_decides_by_a_margin_only_where_the_domains_differ(
+    recipe: Recipe, run: Run, tables: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, moved: float, winner: str
+) -> None:
+    frame = pd.read_csv(tables[0])
+    frame.assign(dose=frame["dose"] + moved).to_csv(tables[1], index=False)
+    del recipe["rows"]
+    recipe["gap"]["distances"], recipe["gap"]["settings"]["permutations"] = ["mmd"], 99
+    best = "distill"
+    monkeypatch.setattr(_contest._Contest, "_scores", lambda self, name: {"source_validation": float(name == best)})
+    monkeypatch.setattr(_contest._Contest, "_better", lambda self, name: False)
+    folder = run(recipe, stages=["teacher", "gap", "contest"])
+    found = yaml.safe_load((folder / "recipe.yaml").read_text())["choices"]["auto"]
+    assert found["by"] == ["source_validation"] and found["candidates"][0]["name"] == best
+    assert found["winner"] == winner

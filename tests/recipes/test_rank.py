@@ -18,7 +18,7 @@ from limbeck.cli import app
 from limbeck.core import RunError, UsageError
 from limbeck.core.files import read_json
 from limbeck.recipes import RankError, rank_recipe, run_recipe
-from limbeck.recipes._rank import check_ranking
+from limbeck.recipes._rank import _sentence, check_ranking
 
 Recipe = dict[str, Any]
 Rank = Callable[..., Path]
@@ -267,3 +267,8 @@ def test_a_file_that_is_not_there_is_said(rank: Rank, tmp_path: Path):
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(UsageError, match="must hold a mapping"):
         rank(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize(("sure", "told"), [(True, "good: transfer."), (False, "good: transfer, not sure.")])
+def test_a_first_choice_that_is_not_sure_is_told_so(sure: bool, told: str) -> None:
+    assert _sentence([{"name": "good", "verdict": "transfer", "sure": sure}]) == f"The first choice is {told}"

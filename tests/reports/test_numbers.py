@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbeck.reports._numbers import NONE, Measure, duration, fixed, p_value, ratio, shorten, significant, size
+from limbeck.reports.terminal import _difference, _spread
 
 
 @pytest.mark.parametrize(
@@ -102,3 +103,8 @@ def test_a_shortened_text_fits(text: str, width: int) -> None:
 def test_wide_letters_take_two_columns() -> None:
     assert shorten("肺炎克雷伯", 6) == "肺炎…"
     assert shorten("肺炎", 4) == "肺炎"
+
+
+def test_large_errors_stand_in_the_console_without_exponents() -> None:
+    assert _spread({"rmse": {"mean": 12360.4, "std": 321.0}}, "rmse", False, 3) == "12360 ± 320"
+    assert _difference({"difference": -1234.5, "low": -1300.0, "high": 5.0}, False) == "-1230 [-1300, +5]"

@@ -172,8 +172,6 @@ def _checked(inputs: Inputs) -> pd.DataFrame:
         raise UsageError(f"A table was expected, with named columns. Got an array {list(inputs.shape)}.")
     for name in inputs:
         values = inputs[name]
-        if pd.api.types.is_float_dtype(values) and np.isinf(values.to_numpy(np.float64, na_value=np.nan)).any():
-            raise UsageError(f"Column {name!r} holds infinite values. Empty those cells, or drop the column.")
         if values.dtype == object and values.map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
             raise UsageError(f"Column {name!r} holds lists or records. Drop it, or spread it over columns.")
     return inputs

@@ -76,6 +76,12 @@ def test_it_tells_data_gap_metrics_calibration_files_and_limits(tmp_path: Path) 
     assert text.count("%  |") == 0 and "None" not in text
 
 
+def test_a_collapse_of_the_exported_training_is_its_first_limit(tmp_path: Path) -> None:
+    seeds = [{"seed": 0, "target": {}, "collapse": "Another's."}, {"seed": 1, "target": {}, "collapse": "It has."}]
+    card = model_card(MANIFEST, VECTORS, run(tmp_path, row(seeds=seeds)))
+    assert card["limits"][0] == "It has." and "- It has." in card_text(card) and "Another's." not in card_text(card)
+
+
 def test_what_was_not_measured_is_not_told(tmp_path: Path) -> None:
     for folder in (None, run(tmp_path, row(target=None, per_class=None, reliability=None))):
         card = model_card(MANIFEST, VECTORS, folder)

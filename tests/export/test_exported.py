@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,18 @@ def test_the_program_runs_with_numpy_and_onnxruntime_alone(folder: Path, tmp_pat
     command[2] = str(tmp_path / "absent.csv")
     said = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
     assert said.returncode == 1 and said.stderr.startswith("predict.py: There is no file")
+
+
+@pytest.mark.extra("onnx")
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="this system has no such signal")
+def test_a_reader_that_has_enough_ends_the_program_quietly(folder: Path, tmp_path: Path) -> None:
+    pd.concat([TABLE] * 5000).to_csv(tmp_path / "new.csv", index=False)
+    command = [sys.executable, str(folder / "predict.py"), str(tmp_path / "new.csv")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None and program.stderr is not None
+        assert program.stdout.readline() == b"prediction,p(no),p(yes)\n"
+        program.stdout.close()
+        assert program.stderr.read() == b""
 
 
 @pytest.mark.extra("onnx")

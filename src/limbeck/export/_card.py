@@ -58,7 +58,7 @@ def model_card(manifest: Mapping[str, Any], preprocessing: Mapping[str, Any], ru
         "verdict": results.get("verdict"),
         "compression": None if chain is None else _compression(chain, results["metric"]),
         "models": list(manifest["models"]),
-        "limits": _limits(files, row, preprocessing["kind"]),
+        "limits": [*_collapse(manifest, results), *_limits(files, row, preprocessing["kind"])],
     }
 
 
@@ -129,6 +129,12 @@ def _limits(files: Mapping[str, Any], row: Mapping[str, Any], kind: str) -> list
     elif results.get("selected") not in (None, row.get("name")):
         limits.append(f"It is not the row that was chosen without target labels ({results['selected']}).")
     return [*limits, LIMITS[kind]]
+
+
+def _collapse(manifest: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
+    """The sentence about the training of the exported seed, where that collapsed."""
+    seeds = (seed for row in results.get("rows", ()) if row["name"] == manifest.get("row") for seed in row["seeds"])
+    return [seed["collapse"] for seed in seeds if seed["seed"] == manifest["seed"] and seed.get("collapse")]
 
 
 def _weakest(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -226,7 +232,7 @@ def _agreed(share: Mapping[str, float] | None) -> str:
 
 def _model_lines(models: list[Mapping[str, Any]]) -> list[str]:
     lines = [
-        "| file | bytes | difference from PyTorch | same answer | ms at batch 1, median (p95) | at batch 32 |",
+        "| file | bytes | largest difference from PyTorch | same answer | ms at batch 1, median (p95) | at batch 32 |",
         "|---|---|---|---|---|---|",
     ]
     for model in models:

@@ -30,6 +30,7 @@ import torch
 from _workload import BATCH, MOMENTUM, RATE, TEMPERATURE, Work, bare_loop, labelled_by, machine, new_student
 from torch import Tensor
 
+from limbeck.evaluation import mean_std
 from limbeck.recipes import run_recipe
 
 PEERS = Path("build/peers")
@@ -125,8 +126,8 @@ def show(found: Found) -> None:
         taken, right = np.array(found[name]).T
         ratio = taken / floor
         print(
-            f"| {name} | {taken.mean():.2f} ± {taken.std():.2f} | {np.median(ratio):.2f} "
-            f"({ratio.min():.2f}–{ratio.max():.2f}) | {right.mean():.1f} ± {right.std():.1f} |",
+            f"| {name} | {'{:.2f} ± {:.2f}'.format(*mean_std(taken))} | {np.median(ratio):.2f} "
+            f"({ratio.min():.2f}–{ratio.max():.2f}) | {'{:.1f} ± {:.1f}'.format(*mean_std(right))} |",
             flush=True,
         )
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from limbeck.core.files import read_json
+from limbeck.evaluation import mean_std
 
 RUNS = Path("runs/benchmarks")
 RECIPE = "digits"
@@ -83,7 +84,7 @@ def show(search: dict[str, Any], seconds: float) -> None:
             else "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * versus[key] for key in ("difference", "low", "high")))
         )
         mean = f"{100 * reached['mean']:.1f} ± {100 * reached['std']:.1f}"
-        score = f"{np.mean(scores[number]):.3f} ± {np.std(scores[number]):.3f}"
+        score = "{:.3f} ± {:.3f}".format(*mean_std(scores[number]))
         print(f"| {row['title']} | {mean} | {span} | {row['parameters']:,} | {score} |")
     own, found = comparison["rows"]
     print(f"\n{own['parameters'] / found['parameters']:.1f} times smaller; {search['why']}")

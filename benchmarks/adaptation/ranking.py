@@ -35,6 +35,7 @@ from limbeck.data import SplitSettings, prepare
 from limbeck.data.arrays import Arrays
 from limbeck.data.csv import Csv
 from limbeck.data.text import Text
+from limbeck.evaluation import mean_std
 from limbeck.recipes import rank_recipe, run_recipe
 
 RUNS = Path("runs/benchmarks/ranking")
@@ -184,7 +185,7 @@ def agreement(cases: Sequence[Mapping[str, Any]], key: Callable[[Mapping[str, An
         single.append(np.mean([kendalltau(*pair).statistic for pair in zip(said.T, realised.T, strict=True)]))
         mean.append(np.mean([kendalltau(own, realised.mean(1)).statistic for own in said.T]))
         joint.append(kendalltau(said.mean(1), realised.mean(1)).statistic)
-    told = [f"{np.mean(taus):.2f} ± {np.std(taus):.2f}" for taus in (single, mean, joint)]
+    told = ["{:.2f} ± {:.2f}".format(*mean_std(taus)) for taus in (single, mean, joint)]
     return f"{told[0]} (with what the seeds realise on average {told[1]}, of the means over seeds {told[2]})"
 
 
@@ -197,7 +198,7 @@ def avoids(case: Mapping[str, Any]) -> bool:
 
 
 def told(values: Sequence[float]) -> str:
-    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values):.1f}"
+    return "{:.1f} ± {:.1f}".format(*mean_std([100 * value for value in values]))
 
 
 if __name__ == "__main__":

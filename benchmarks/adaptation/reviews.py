@@ -52,6 +52,7 @@ from limbeck.core.files import read_json, write_json
 from limbeck.data import SplitSettings, prepare
 from limbeck.data._vectors import VectorPreprocessing
 from limbeck.data.text import Text
+from limbeck.evaluation import mean_std
 from limbeck.knowledge import Store
 from limbeck.methods import Method
 from limbeck.methods.distill import Distill
@@ -98,7 +99,7 @@ def main() -> None:
 
 def told(scores: np.ndarray) -> str:
     """Mean and deviation over the seeds of each row; scores: [seeds, rows]."""
-    return " | ".join(f"{m:.1f} ± {s:.1f}" for m, s in zip(scores.mean(0), scores.std(0), strict=True))
+    return " | ".join("{:.1f} ± {:.1f}".format(*mean_std(of_row)) for of_row in scores.T)
 
 
 def with_choice(found: Mapping[tuple[str, str, int], Scores], seeds: Sequence[int]) -> None:

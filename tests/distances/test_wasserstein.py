@@ -44,7 +44,8 @@ def test_a_shift_is_its_length_in_the_unit_of_the_data(exact: bool) -> None:
     x, distance = normal(40, 4, 0), Wasserstein(projections=4000, exact=exact)
     length = 6 if exact else 6 / math.sqrt(4)
     assert float(distance(x, x + 3)) == pytest.approx(length, rel=0.02)
-    assert float(distance(10 * x, 10 * x + 30)) == pytest.approx(10 * float(distance(x, x + 3)))
+    for unit in (10, 1e-9, 1e9):
+        assert float(distance(unit * x, unit * (x + 3))) == pytest.approx(unit * float(distance(x, x + 3)))
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -54,6 +55,13 @@ def test_zero_for_equal_sets_symmetric_and_blind_to_origin_and_order(exact: bool
     assert float(distance(x, x.flip(0))) == pytest.approx(0, abs=1e-6)
     for other in (distance(y, x), distance(x + 5, y + 5), distance(x.flip(0), y)):
         assert float(other) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-4, 1e6])
+def test_the_coupling_does_not_depend_on_the_unit(unit: float) -> None:
+    cost = torch.cdist(normal(40, 3, 0), normal(40, 3, 1)).square()
+    assert _coupling.coupling(unit**2 * cost).equal(_coupling.coupling(cost))
+    assert _coupling.coupling(torch.zeros(2, 3)).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("exact", [False, True])

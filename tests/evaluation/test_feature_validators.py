@@ -86,6 +86,17 @@ def test_density_ratios_average_to_one_and_find_a_known_ratio() -> None:
     assert density_ratios(source, target, source).mean() == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("far", [30.0, 1e3, 1e6])
+def test_dev_is_a_number_where_one_sample_lies_far_from_all_others(far: float) -> None:
+    draws = torch.Generator().manual_seed(0)
+    source, target = torch.randn(200, 8, generator=draws), torch.randn(200, 8, generator=draws) + 1
+    labels, logits = torch.arange(200) % 2, torch.randn(200, 2, generator=draws)
+    source[0] = far
+    assert density_ratios(source[1:], target, source).max() == pytest.approx(50)
+    found = deep_embedded_validation(logits, labels, source, source[1:], target)
+    assert np.isfinite(found) and -1.5 < found < -0.1  # half of the answers are wrong
+
+
 def test_class_ami_by_clusters_that_are_known() -> None:
     points, labels = clusters(90)
     assert class_ami(confident(labels), points) == pytest.approx(1)

@@ -162,7 +162,7 @@ def test_of_regression_errors_lower_is_a_gain():
     other = _row("other", "student", 3.5, 0.2, _versus(-0.5, 0.2), std=0.1, metric="rmse")
     bound = _row("supervised", "upper_bound", 2.0, None, _versus(-2.0), std=0.1, metric="rmse")
     assert verdict(_results(alone, distilled, other, bound, metric="rmse")) == (
-        "distilled reaches 3 ± 0.1 RMSE on photo, alone 4 ± 0.1: a significant gain (+1; 95 % interval +0.5 to +1.5, "
+        "distilled reaches 3 ± 0.1 RMSE on photo, alone 4 ± 0.1: a significant gain (−1; 95 % interval −1.5 to −0.5, "
         "p = 0.0002). That closes 50 % of the gap to the upper bound (2 ± 0.1). distilled was chosen "
         "without target labels, by information maximisation; on the test split it scored best too."
     )

@@ -51,7 +51,9 @@ def test_equal_sizes_by_the_best_assignment() -> None:
         for j in range(12):
             cost[i, j] += squared_gaussian_wasserstein(*gaussian(x, y, y[i]), *gaussian(x2, y2, y2[j]))
     rows, columns = linear_sum_assignment(cost)
-    assert dataset_distance(x, y, x2, y2) == pytest.approx(math.sqrt(cost[rows, columns].mean()))
+    expected = math.sqrt(cost[rows, columns].mean())
+    for unit in (1, 1e-9, 1e6):
+        assert dataset_distance(unit * x, y, unit * x2, y2) == pytest.approx(unit * expected)
 
 
 def gaussian(points: Tensor, labels: Tensor, c: Tensor) -> tuple[np.ndarray, np.ndarray]:

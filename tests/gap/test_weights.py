@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from limbeck.core import UsageError
 from limbeck.gap import density_ratio, source_shares
+from limbeck.gap.weights import _weights
 
 
 def drawn(mean: float, n: int, seed: int, width: int = 1) -> torch.Tensor:
@@ -32,12 +33,33 @@ def test_equal_domains_weigh_all_alike() -> None:
     assert np.abs(ratio - 1).max() < 0.6 and np.abs(ratio - 1).mean() < 0.1
 
 
-def test_no_weight_is_without_bound() -> None:
-    """One sample of the source lies where the target is; it does not become the whole source."""
-    x = torch.cat([drawn(0.0, 999, 0, width=2), torch.full((1, 2), 8.0, dtype=torch.float64)])
+@pytest.mark.parametrize("far", [8.0, 40.0, 1e3, 1e6])
+def test_no_weight_is_without_bound(far: float) -> None:
+    """One sample of the source lies where the target is, or beyond it; it does not become the whole source."""
+    x = torch.cat([drawn(0.0, 999, 0, width=2), torch.full((1, 2), far, dtype=torch.float64)])
     ratio = density_ratio(x, drawn(8.0, 500, 1, width=2))
     assert ratio.argmax() == 999 and np.isfinite(ratio).all() and (ratio >= 0).all()
     assert np.isclose(ratio.max(), 50) and np.isclose(ratio.mean(), 1)
+
+
+@pytest.mark.parametrize("far", [40.0, 100.0, 1e6])
+def test_one_outlier_leaves_the_other_samples_their_weights(far: float) -> None:
+    x = drawn(0.0, 2000, 0, width=1)
+    x[0] = far
+    ratio = density_ratio(x, drawn(1.0, 2000, 1, width=1))
+    assert ratio.max() <= 50 + 1e-9 and ratio.sum() ** 2 / (ratio**2).sum() > 300
+
+
+@pytest.mark.parametrize(("n", "high"), [(2, 1), (49, 1), (50, 2), (51, 1), (100, 2), (101, 1), (101, 3), (2000, 30)])
+def test_what_is_cut_is_cut_to_fifty_times_the_mean(n: int, high: int) -> None:
+    """The others stay as they are to each other, and nothing is cut that need not be."""
+    odds = np.random.default_rng(n).normal(size=n)
+    odds[:high] = 900 + np.arange(high)  # exp(900) is beyond a float
+    weights = _weights(odds)
+    cut = weights > 50 - 1e-6
+    assert np.isclose(weights.mean(), 1) and np.allclose(weights[cut], 50) and cut.any() == (n > 50)
+    kept = np.exp(odds[~cut] - odds[~cut].max())
+    assert np.allclose(weights[~cut], weights[~cut].max() * kept)
 
 
 def mixed(shares: tuple[float, ...], means: tuple[float, ...], n: int = 3000) -> torch.Tensor:

@@ -56,8 +56,9 @@ def test_is_the_mean_difference_of_probabilities() -> None:
 def test_each_update_moves_its_own_part_and_leaves_the_other_to_the_bit() -> None:
     method = built(steps=2).train()
     optimisers = {name: torch.optim.Adam(groups, lr=0.05) for name, groups in method.parameter_groups().items()}
-    moved = []
+    moved, groups = [], []
     for update in method(batches(), {}):
+        groups.append(update.group)
         before = weights(method)
         optimisers[update.group].zero_grad()
         sum(update.losses.values()).backward()
@@ -67,6 +68,7 @@ def test_each_update_moves_its_own_part_and_leaves_the_other_to_the_bit() -> Non
             {part for part in before if any(not v.equal(after[part][name]) for name, v in before[part].items())}
         )
     assert moved == [{"body", "heads"}, {"heads"}, {"body"}, {"body"}]
+    assert groups == ["student", "heads", "body", "body"]  # an optimiser of its own each
 
 
 def test_the_heads_are_driven_apart_and_the_body_brings_them_together() -> None:

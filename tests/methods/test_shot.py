@@ -45,8 +45,8 @@ def test_labels_follow_the_papers_equations(seed: int) -> None:
 
 
 def test_a_class_without_a_sample_gets_none() -> None:
-    features = torch.tensor([[1.0, 0.1], [0.1, 1.0], [-1.0, 0.2]])
-    p = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0]])
+    features = torch.tensor([[1.0, 0.1], [0.1, 1.0], [-1.0, -0.2]])  # the last lies away from every centroid
+    p = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.1, 0.1, 0.0]])
     assert set(centroid_labels(features, p).tolist()) <= {0, 1}
     assert by_the_paper(features.double().numpy(), p.double().numpy()).tolist() == centroid_labels(features, p).tolist()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -25,7 +26,9 @@ def coupling(cost: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
 
     if not cost.isfinite().all():
         return torch.full_like(cost, torch.nan)
-    plan, found = ot.emd([], [], cost.double().cpu().numpy(), numItermax=PIVOTS, log=True)
+    costs = cost.double().cpu().numpy()
+    # POT's tolerances are absolute, so the unit of the costs must not count.
+    plan, found = ot.emd([], [], costs / (np.abs(costs).max() or 1.0), numItermax=PIVOTS, log=True)
     if found["warning"]:
         raise UsageError(
             f"The optimal transport of {len(cost)} and {cost.shape[1]} points was not found: {found['warning']} "

@@ -30,6 +30,9 @@ __all__ = [
 INVERSE_PENALTY = 0.1
 """scikit-learn's C of the classifiers, on standardised features."""
 
+LARGEST = 50.0
+"""No density ratio is above it: about 1 on average, that of a far sample is otherwise without bound."""
+
 RESTARTS = 10
 """So many random starts of k-means, of which the tightest counts."""
 
@@ -65,7 +68,8 @@ def density_ratios(
 ) -> Float[np.ndarray, " n"]:
     """w(x) = p_target(x) / p_source(x) at some points: `k/m · P(target | x) / P(source | x)` of a logistic regression.
 
-    Paper: Bickel et al. 2007, as in You et al. 2019. Range: > 0; about 1 on average over points of the source.
+    Paper: Bickel et al. 2007, as in You et al. 2019. Range: (0, 50]; about 1 on average over points of the source.
+    Deviation: none is above 50, so that one sample far from all others does not outweigh them.
 
     >>> x = torch.tensor([[0.0], [1.0], [2.0]])
     >>> density_ratios(x, x, x).round(4).tolist()
@@ -74,7 +78,8 @@ def density_ratios(
     rows = np.concatenate([_ordered(source), _ordered(target)])
     side = np.repeat([0, 1], [len(source), len(target)])
     model = _logistic_regression().fit(rows, side)
-    return len(source) / len(target) * np.exp(model.decision_function(_rows(at)))
+    odds = model.decision_function(_rows(at)) + np.log(len(source) / len(target))
+    return np.exp(np.minimum(odds, np.log(LARGEST)))
 
 
 def class_ami(target_logits: Float[Tensor, "m classes"], target_features: Float[Tensor, "m d"]) -> float:

@@ -105,17 +105,17 @@ def _comparison(results: Json, rows: Mapping[str, Json], row: Json) -> str:
         f"{row['title']}{_labels_used(row)} reaches {_amount(results, row)} {_metric(results)} on {results['target']}, "
         f"{baseline['title']}{_labels_used(baseline)} {_amount(results, baseline)}"
     )
-    sign = _sign(results)
-    gain, (low, high) = sign * versus["difference"], sorted((sign * versus["low"], sign * versus["high"]))
-    sure = f"95 % interval {_change(results, low)} to {_change(results, high)}, p = {versus['p_value']:.2g}"
+    gain = _sign(results) * versus["difference"]
+    change, low, high = (_change(results, versus[key]) for key in ("difference", "low", "high"))
+    sure = f"95 % interval {low} to {high}, p = {versus['p_value']:.2g}"
     if versus["p_value"] >= SIGNIFICANT:
-        shown = f"a difference of {_change(results, gain)} may be chance ({sure}). No gain is shown."
+        shown = f"a difference of {change} may be chance ({sure}). No gain is shown."
         return f"{reached}: {shown}{_weak(results)}"
     doubt = _doubt(_by_seed(results, row, baseline), gain)
     if gain <= 0:
-        shown = f"a significant loss ({_change(results, gain)}; {sure}){doubt}. It does not help: keep the baseline."
+        shown = f"a significant loss ({change}; {sure}){doubt}. It does not help: keep the baseline."
         return f"{reached}: {shown}{_weak(results)}"
-    return f"{reached}: a significant gain ({_change(results, gain)}; {sure}){doubt}.{_closed(results, gain)}"
+    return f"{reached}: a significant gain ({change}; {sure}){doubt}.{_closed(results, gain)}"
 
 
 def _by_seed(results: Json, row: Json, baseline: Json) -> list[float]:

@@ -23,7 +23,7 @@ WIDTH = 50
 """The classifier sees at most so many principal directions."""
 
 FOLDS = 5
-LARGEST = 50.0
+LARGEST = 50
 """No sample counts more than so many times the average one."""
 
 ROUNDS = 1000
@@ -90,16 +90,23 @@ def density_ratio(source: Float[Tensor, "n d"], target: Float[Tensor, "m d"], se
         rows, told = _directions(torch.cat([some, far]), source[held_out])
         model = _classifier().fit(rows, np.repeat([0, 1], [len(some), len(far)]))
         odds[held_out.numpy()] = model.decision_function(told)
+    return _weights(odds)
+
+
+def _weights(odds: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """`exp(odds)` with the mean 1, the largest cut to the one value that is `LARGEST` times the mean after the cut.
+
+    With the k largest cut to c, `c = LARGEST (k c + rest_k) / n`, solved for c by the smallest k whose c the others do
+    not exceed. In logarithms, since odds of far samples are beyond what a float can hold.
+    """
+    n = len(odds)
+    falling = np.sort(odds)[::-1]
+    rest = np.logaddexp.accumulate(falling[::-1])[::-1]
+    k = np.arange(-(-n // LARGEST))
+    cuts = np.log(LARGEST) + rest[k] - np.log(n - LARGEST * k)
+    fits = cuts >= falling[k]
+    odds = np.minimum(odds, cuts[fits.argmax() if fits.any() else -1])
     ratio = np.exp(odds - odds.max())
-    return _capped(ratio / ratio.mean())
-
-
-def _capped(ratio: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Cut to a multiple of the mean, which falls with every cut, until it stays."""
-    for _ in range(ROUNDS):
-        before, ratio = ratio, np.minimum(ratio, LARGEST * ratio.mean())
-        if np.abs(ratio - before).max() < TOLERANCE:
-            break
     return ratio / ratio.mean()
 
 

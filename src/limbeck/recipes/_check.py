@@ -203,6 +203,13 @@ def _check_comparison(plan: Plan, rows: Mapping[str, Row | None], faults: Faults
     baseline = rows.get(plan.baseline)
     if plan.open_row is not None and baseline is not None and baseline.start in names:
         faults.add("baseline", f"A contest trains the baseline by itself, and {plan.baseline!r} has a 'start'.")
+    auto = _made(plan.tree.settings["auto"], faults) if plan.open_row is not None else None
+    if auto is not None and auto.source_free and baseline is not None and not baseline.method.source_free:
+        faults.add(
+            "baseline",
+            f"The baseline takes part in the contest, which by 'auto.source_free' may read no sample of the source, "
+            f"and {plan.baseline!r} does: name a row of dine as 'baseline'.",
+        )
     if baseline is not None and "target_labels" in baseline.method.requires():
         faults.add(
             "baseline",

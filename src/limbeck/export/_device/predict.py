@@ -168,7 +168,7 @@ def main() -> None:
         columns = Model(onnx_runner(folder / MODEL), labels, state, prepare).predict(read(given.data))
     except (ValueError, ImportError) as error:
         sys.exit(f"predict.py: {error}")
-    if hasattr(signal, "SIGPIPE"):  # a reader such as `head` that has enough ends this quietly
+    if sys.platform != "win32":  # a reader such as `head` that has enough ends this quietly
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     out = given.out.open("w", encoding="utf-8", newline="") if given.out else sys.stdout
     with out:

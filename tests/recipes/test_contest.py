@@ -225,14 +225,20 @@ def test_without_the_source_only_what_reads_none_of_it_takes_part(apart: Recipe,
     [
         ({"rows": {"a": "auto", "b": "auto"}}, "rows.b: One row of a recipe can be chosen by a contest, and 'a' is."),
         ({"rows": {"a": "auto", "b": "source_only"}, "baseline": "a"}, "The row 'a' is still to be chosen"),
-        ({"rows": {"a": "auto", "b": {"fine_tune": {}, "start": "a"}}}, "must be a row above it, or a teacher. Got 'a'"),
+        (
+            {"rows": {"a": "auto", "b": {"fine_tune": {}, "start": "a"}}},
+            "must be a row above it, or a teacher. Got 'a'",
+        ),
         (
             {"rows": {"b": "source_only", "c": {"fine_tune": {}, "start": "b"}, "a": "auto"}, "baseline": "c"},
             "A contest trains the baseline by itself, and 'c' has a 'start'.",
         ),
         ({"auto": {"budget": 0}}, "The 'budget' of auto must be > 0. Got 0."),
         ({"rows": {"a": "auto"}, "auto": {"source_free": True}, "teacher": None}, "learns from a teacher"),
-        ({"rows": {"b": "source_only", "a": "auto"}, "auto": {"source_free": True}}, "and 'b' does: name a row of dine"),
+        (
+            {"rows": {"b": "source_only", "a": "auto"}, "auto": {"source_free": True}},
+            "and 'b' does: name a row of dine",
+        ),
     ],
 )
 def test_what_cannot_be_chosen_is_told(recipe: Recipe, changes: Recipe, said: str) -> None:

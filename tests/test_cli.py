@@ -288,9 +288,9 @@ def test_report_writes_it_anew(ran: Path, limb: Limbeck) -> None:
 
 
 def test_new_writes_what_runs(limb: Limbeck, tmp_path: Path) -> None:
-    out = tmp_path / "mine.yaml"
+    out = tmp_path / "my own.yaml"
     done = limb("new", "near.csv", "far.csv", "--label", "sick", "--out", str(out))
-    assert done.code == 0 and f"next: limbeck check {out}, then limbeck run {out}" in done.out
+    assert done.code == 0 and f"next: limbeck check '{out}', then limbeck run '{out}'" in done.out
     assert limb("check", str(out)).code == 0
     assert limb("run", str(out), "--stages", "gap", "--runs", str(tmp_path)).code == 0
 

@@ -78,15 +78,16 @@ def run(
 ) -> None:
     """Carry out a recipe, or go on where it was stopped."""
     from limbeck.recipes import run_recipe
+    from limbeck.reports.terminal import print_overview, print_run
 
     wanted = None if stages is None else [stage.strip() for stage in stages.split(",")]
     folders = run_recipe(
         recipe, overrides=overrides or [], runs=runs, name=name, stages=wanted, fresh=fresh, quiet=quiet
     )
     for folder in folders:
-        _print_run(folder)
+        print_run(folder)
     if len(folders) > 1:
-        _print_overview(folders[0].parent)
+        print_overview(folders[0].parent)
 
 
 @app.command()
@@ -209,7 +210,12 @@ def show(
     """A part's settings, a recipe's text, a run's results, or what a store holds."""
     from limbeck.knowledge import describe_store, find_stores
     from limbeck.recipes import describe, run_folders
+    from limbeck.reports.ranking import is_ranking, print_ranking
+    from limbeck.reports.terminal import print_overview, print_run
 
+    if is_ranking(Path(what)):
+        print_ranking(Path(what))
+        return
     if Path(what).is_dir() and Path(what) in find_stores(Path(what)):
         import yaml
 
@@ -217,9 +223,9 @@ def show(
         return
     folders = run_folders(Path(what))
     for folder in folders:
-        _print_run(folder)
-    if folders and folders != [Path(what)]:
-        _print_overview(Path(what))
+        print_run(folder)
+    if folders not in ([], [Path(what)]):
+        print_overview(Path(what))
     if not folders:
         print(describe(what))
 
@@ -253,28 +259,6 @@ def new(
 
     for note in write_new(source, target, label, domain, out):
         print(note)
-    print(f"wrote {out}\nnext: limbeck check {out}, then limbeck run {out}")
-
-
-def _print_overview(folder: Path) -> None:
-    if (folder / "report.html").exists():
-        print(f"overview: {folder / 'report.html'}")
-
-
-def _print_run(folder: Path) -> None:
-    from limbeck.core.files import read_json
-    from limbeck.reports import results_table
-    from limbeck.reports.terminal import print_table, print_written
-
-    if (folder / "results.json").exists():
-        results = read_json(folder / "results.json")
-        print_table(results_table(results))
-        print(results["verdict"])
-        if "choice" in results:
-            print(results["choice"]["why"])
-    else:
-        print(f"{folder}: not evaluated yet")
-    print_written(folder)
 
 
 def main() -> None:

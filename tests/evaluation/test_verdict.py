@@ -139,7 +139,17 @@ def test_a_row_is_advised_against_where_it_is_shown_to_be_worse(difference, p_va
 
 @pytest.mark.parametrize(
     ("difference", "words"),
-    [(-0.01, "no gap to close"), (0.05, "as good as the upper bound"), (0.16, "closes 50 % of the gap")],
+    [
+        (-0.01, "no gap to close"),
+    [
+        (-0.01, "no gap to close"),
+        (0.05, "more than the upper bound reaches"),
+        (0.08, "as much as the upper bound"),
+        (0.16, "closes 50 % of the gap"),
+    ],
+        (0.08, "as much as the upper bound"),
+        (0.16, "closes 50 % of the gap"),
+    ],
 )
 def test_the_upper_bound_is_put_in_its_place(difference, words):
     bound = _row("supervised", "upper_bound", 0.8 + difference, None, _versus(difference))

@@ -47,7 +47,7 @@ def test_answers_at_chance_leave_the_features():
     assert "learn a new head" in permuted.reason
     doubtful = labelled(direct=9, probed=52, alone=50)
     assert doubtful.verdict == "transfer with adaptation" and not doubtful.sure
-    assert "no better than chance" in doubtful.reason
+    assert "That the answers are better than chance is not shown: keep the features" in doubtful.reason
     assert labelled(direct=9, probed=48, alone=50).verdict == "do not transfer"
 
 

@@ -63,7 +63,25 @@ def test_verdicts(direct: float, probed: float | None, alone: float | None, verd
 
 def test_what_is_no_better_than_the_mean_at_home_has_nothing_to_give() -> None:
     found = judged(0.1, 0.1, 0.5, home=1.0)
-    assert found.verdict == "do not transfer" and "nothing that could be transferred" in found.reason
+    assert found.verdict == "do not transfer" and "is not shown" in found.reason
+
+
+@pytest.mark.parametrize(("order", "learnt"), [(None, False), (0.1, False), (0.4, True), (-0.4, False)])
+def test_answers_in_the_right_order_have_learnt_something(order: float | None, learnt: bool) -> None:
+    """Squared errors say little of a few samples: 70, of which a third of the variance is explained."""
+    home = np.random.default_rng(1).chisquare(1, 70)
+    unsure = home * 0.66 + np.where(np.arange(70) % 35 == 0, -5, 5 / 34)  # as much on average, and by two samples
+    target = LabelledValues(errors(0.2), None, errors(0.5), MEAN)
+    found = judge_values(np.maximum(unsure, 0), home, target, order=order)
+    assert (found.verdict != "do not transfer") == learnt
+    assert learnt or order is None or f"correlation of {order:.2f}" in found.reason
+
+
+def test_a_teacher_without_features_is_not_told_to_keep_them() -> None:
+    hardly = MEAN * np.random.default_rng(1).uniform(0, 1.9, 200)
+    found = judge_values(errors(0.1), MEAN, LabelledValues(hardly, None, MEAN * 1.5, MEAN))
+    assert found.verdict == "transfer with adaptation" and "features" not in found.reason
+    assert "That the answers are better than the mean of the labels is not shown: adapt them." in found.reason
 
 
 @pytest.mark.parametrize(

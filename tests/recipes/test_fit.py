@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from limbeck.core import UsageError
 from limbeck.recipes._overrides import put
@@ -46,6 +47,16 @@ def test_objectives_for_classes_need_classes(regression: Recipe, fault: Callable
     for owner in ("teachers.teacher: cross_entropy", "rows.distilled: cross_entropy", "rows.distilled: kl"):
         assert f"{owner} is for classes, and the labels of near are values to regress." in told
     assert "Use one of: adversarial, afn, align, align_sources, fitnet, mean_squared_error." in told
+
+
+def test_a_device_that_is_not_there_is_told_once(
+    recipe: Recipe, fault: Callable[[Recipe], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    recipe["training"]["device"] = "cuda"
+    told = fault(recipe)
+    assert told.startswith("1 error in small") and "training.device: The 'device' of training must be one" in told
 
 
 @pytest.mark.parametrize("place", ["validator", "rows.alone.validator", "teachers.teacher.validator"])

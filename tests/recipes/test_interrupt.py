@@ -78,7 +78,7 @@ def test_a_run_that_is_killed_in_its_contest_chooses_the_same(
     code, _ = stopped(path, runs, contest / "alone" / "0" / "checkpoint.pt", signal.SIGKILL)
     assert code == -signal.SIGKILL
     before = {done.parent.parent.name: done.stat().st_mtime_ns for done in contest.glob("*/0/done.json")}
-    assert "one_epoch" in before
+    assert "one_epoch_0" in before
 
     stages = ["teacher", "gap", "contest"]
     folder, whole = run(path, stages=stages), run(path, name="whole", stages=stages, overrides=SELDOM)

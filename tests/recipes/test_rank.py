@@ -183,6 +183,10 @@ def test_the_command_prints_a_table_with_reasons_or_the_file(
     assert said.endswith(ranking["sentence"] + "\n")
     app([*arguments, "--json"], standalone_mode=False)
     assert json.loads(capsys.readouterr().out)["candidates"] == ranking["candidates"]
+    app(["show", str(folder)], standalone_mode=False)
+    assert capsys.readouterr().out in said
+    with pytest.raises(UsageError, match=r"holds a ranking, which `limbeck show .*` prints. Name the folder of one"):
+        app(["report", str(folder)], standalone_mode=False)
 
 
 def test_no_label_of_the_target_is_read_but_the_labelled_ones(folder: Path):
@@ -223,6 +227,7 @@ def test_a_candidate_that_fails_is_named_and_the_others_are_ranked(recipe: Recip
         rank(recipe)
     assert e.value.ranked == tmp_path / "runs" / "wards"
     assert list(by_name(read_json(tmp_path / "runs" / "wards" / "rank.json"))) == ["near"]
+    assert e.value.exit_code == UsageError.exit_code  # a path that is not there, and no failure of a run
 
 
 def test_a_candidate_is_a_run_that_can_be_gone_on_with(recipe: Recipe, rank: Rank):

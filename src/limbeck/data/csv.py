@@ -76,7 +76,10 @@ class Csv(Data):
             unused.append(self.group)
         inputs = frame.drop(columns=list(dict.fromkeys(unused)))
         if not inputs.shape[1]:
-            raise UsageError(f"No column of {self.path} is left as a feature beside {', '.join(map(repr, unused))}.")
+            raise UsageError(
+                f"No column of {self.path} is left as a feature beside {', '.join(map(repr, unused))}. A column of "
+                "texts is read by the data part text."
+            )
         test = self._test_rows(frame)
         if labels is None:
             return Raw(self.name, inputs, None, "classification", groups=groups, test=test, notes=notes)

@@ -161,7 +161,7 @@ def _closed(results: Json, gain: float) -> str:
     if gap <= 0:
         return f" The upper bound {named} is not above the baseline, so there was no gap to close."
     if gain >= gap:
-        return f" That is as good as the upper bound {named}."
+        return f" That is {'more than' if gain > gap else 'as much as'} the upper bound reaches {named}."
     return f" That closes {100 * gain / gap:.0f} % of the gap to the upper bound {named}."
 
 

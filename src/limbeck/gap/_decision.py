@@ -49,7 +49,8 @@ def decide(reference: str, ways: Sequence[Way], known: bool, chance: str, lost: 
     if best.difference < 0:
         return Judgement("do not transfer", all(way.high < 0 for way in ways), reason)
     if not known:
-        reason += f" The answers are no better than {chance}: keep the features, and learn a new head from the labels."
+        advice = "keep the features, and learn a new head from the labels" if len(ways) > 1 else "adapt them"
+        reason += f" That the answers are better than {chance} is not shown: {advice}."
         return Judgement("transfer with adaptation", best.low > 0, reason)
     if ways[0].difference >= 0 and not lost:
         return Judgement("transfer", best.low > 0, reason)

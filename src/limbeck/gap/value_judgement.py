@@ -61,13 +61,19 @@ class UnlabelledValues:
 
 
 def judge_values(
-    source: Errors, source_constant: Errors, target: LabelledValues | UnlabelledValues, confidence: float = 0.95
+    source: Errors,
+    source_constant: Errors,
+    target: LabelledValues | UnlabelledValues,
+    confidence: float = 0.95,
+    order: float | None = None,
 ) -> Judgement:
     """The verdict on a candidate, by squared errors: `judge` with explained variance in the place of accuracy.
 
-    source, source_constant: squared errors of its teacher, and of the mean, on held-out samples of its source.
+    source, source_constant: squared errors of its teacher, and of the mean, on held-out samples of its source. order:
+    Spearman's correlation of its answers there with the values, None where it is not known.
 
-    *do not transfer*: the teacher is no better than the mean on its own source (three standard errors); or, with
+    *do not transfer*: that the teacher has learnt something is not shown on its own source: its errors are not below
+    the mean's, nor its order above none, by three standard errors (without a relation `1/√(n − 1)`); or, with
     labels, all ways to use it are expected to do worse than training on the labelled samples alone, or than their
     mean; or only a new head is not, within its interval, and the answers are no better than the mean. Without labels:
     the domains can be told apart almost without fault, and what was learnt on the target explains nothing of the
@@ -80,10 +86,13 @@ def judge_values(
     >>> judge_values(good, bad, LabelledValues(bad + 1, None, good, bad)).verdict
     'do not transfer'
     """
-    if not _better(source, source_constant, BEYOND_DOUBT):
+    ordered = order is not None and order * (len(source) - 1) ** 0.5 > BEYOND_DOUBT
+    if not (ordered or _better(source, source_constant, BEYOND_DOUBT)):
+        told = "" if order is None else f", and the order of its answers has a correlation of {order:.2f} with theirs"
         reason = (
             f"Its teacher explains {_share(explained(source, source_constant))} of the variance of {len(source)} "
-            "held-out samples of its own source, no more than luck may: there is nothing that could be transferred."
+            f"held-out samples of its own source{told}: that it has learnt something that could be transferred is not "
+            "shown."
         )
         return Judgement("do not transfer", isinstance(target, LabelledValues), reason)
     if isinstance(target, LabelledValues):

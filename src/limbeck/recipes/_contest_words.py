@@ -52,7 +52,8 @@ def _known(evidence: Evidence, source: str, target: str) -> str:
     if evidence.shares_alone:
         differ = "differ in their classes' shares, and in nothing else that can be shown"
     gives = "a teacher that gives " + " and ".join(sorted(evidence.provides)) if evidence.teacher else "no teacher"
-    labels = f", {evidence.labelled} labelled target samples a class" if evidence.labelled else ""
+    each = " a class" if evidence.task.is_classification else ""
+    labels = f", {evidence.labelled} labelled target samples{each}" if evidence.labelled else ""
     free = ", and no sample of the source may be read" if evidence.source_free else ""
     return (
         f"{source} and {target} {differ}; there are {evidence.source:,} and {evidence.target:,} training samples "
@@ -64,9 +65,11 @@ def _contest(choice: Mapping[str, Any]) -> str:
     scores = ", ".join(f"{found['name']} {found['score']:.2f}" for found in choice["candidates"])
     by = [name.replace("_", " ") for name in choice["by"]]
     how = f"the mean rank by {_listed(by)}" if len(by) > 1 else by[0]
+    minutes = choice["minutes"]
+    time = f"{60 * minutes:.0f} seconds" if minutes < 1 else f"{minutes:.1f} minutes"
     return (
-        f"Each candidate was trained for {choice['epochs']} epochs with one seed, {choice['minutes']:.1f} minutes in "
-        f"all, and scored without target labels by {how} on the selection splits (higher is better): {scores}."
+        f"Each candidate was trained for {choice['epochs']} epochs with one seed, {time} in all, and scored without "
+        f"target labels by {how} on the selection splits (higher is better): {scores}."
     )
 
 

@@ -16,6 +16,7 @@ from limbeck.recipes._plan import objectives_of
 from limbeck.recipes._rooms import parts_of
 from limbeck.recipes._schema import Faults
 from limbeck.teachers import Teacher
+from limbeck.training import check_device
 
 __all__ = ["check_fit"]
 
@@ -23,6 +24,11 @@ __all__ = ["check_fit"]
 def check_fit(context: Context) -> None:
     """One `UsageError` with everything between the recipe and these data that cannot work."""
     plan, faults = context.plan, Faults()
+    for device in {plan.training(node).device for node in (*plan.teachers.values(), *plan.rows.values())}:
+        try:
+            check_device(device)
+        except UsageError as error:
+            faults.add("training.device", error)
     teachers = {name: _teacher(context, name, faults) for name in plan.teachers}
     methods = {name: _method(context, name, teachers, faults) for name in plan.rows}
     for name in plan.rows:

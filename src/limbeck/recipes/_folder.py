@@ -44,7 +44,16 @@ _OWN_FOLDERS = ("teachers", "knowledge", "contest", "students", "search", "expor
 
 
 def run_folders(path: Path) -> list[Path]:
-    """The run folders at a path: itself, or the cells of a matrix below it; none where it is neither."""
+    """The run folders at a path: itself, or the cells of a matrix below it; none where it is neither.
+
+    Errors: `UsageError` for the folder of a ranking, whose candidates are no matrix.
+    """
+    if (path / "rank.json").is_file():
+        some = next((found.parent for found in sorted(path.glob("*/recipe.yaml"))), path / "…")
+        raise UsageError(
+            f"{path} holds a ranking, which `limbeck show {path}` prints. Name the folder of one of its candidates, "
+            f"such as {some}."
+        )
     if (path / "recipe.yaml").is_file():
         return [path]
     return sorted(found.parent for found in path.glob("*/recipe.yaml"))

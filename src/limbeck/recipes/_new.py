@@ -28,7 +28,7 @@ _STEPS = 1500
 
 
 def write_new(source: Path, target: Path | None, label: str | None, domain: str | None, out: Path) -> list[str]:
-    """Write a recipe for two tables, or for one with a domain column; returns notes on what was seen.
+    """Write a recipe for two tables, or for one with a domain column; returns notes and what to do next.
 
     domain: "column:source value:target value" where both domains are in one file. label: a
     column or a condition; guessed by its name where not given. `UsageError` where the tables
@@ -64,13 +64,14 @@ def write_new(source: Path, target: Path | None, label: str | None, domain: str 
     }
     text, notes = _fitting(values)
     write_text(out, text)
+    done = [f"wrote {out}", "next: limbeck check {0}, then limbeck run {0}".format(shlex.quote(str(out)))]
     first = [f"label: {label}" + (" (guessed; --label names another)" if guessed else "")]
     if drop:
         first.append(f"not used, since every row has its own value: {', '.join(drop)}")
     first += _repeated(frames[0], label)
     if not labels_known:
         first.append("the target has no labels: results cannot be proven there, only chosen")
-    return [*first, *notes]
+    return [*first, *notes, *done]
 
 
 def _domain(domain: str | None, source: Path, target: Path | None) -> tuple[str | None, str | None, str | None]:

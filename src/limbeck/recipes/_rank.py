@@ -225,4 +225,6 @@ def _failed(failed: Mapping[str, Exception], count: int, ranked: Path | None) ->
     rest = "nothing is ranked" if ranked is None else "the others are ranked"
     summary = RankError("\n".join([f"{len(failed)} of {count} candidates failed; {rest}:", *told]), ranked)
     summary.__cause__ = next(iter(failed.values()))
+    if all(isinstance(error, UsageError) for error in failed.values()):
+        summary.exit_code = UsageError.exit_code
     return summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -46,6 +47,7 @@ def score_value_candidate(context: Context) -> dict[str, Any]:
     truth = context.source.open("test", "rank")
     said = context.task.restore(teacher_says(teacher, context.source, context.source.splits["test"])[0])
     errors, constant = _squared(said, truth), constant_errors(truth)
+    order = _order(said, truth, torch.arange(len(truth)))
     side = pair.target
     probed = None
     if pair.known and side.features is not None:
@@ -63,7 +65,7 @@ def score_value_candidate(context: Context) -> dict[str, Any]:
         "held_out_samples": len(truth),
         "target_samples": len(pair.target.labels),
         "scores": [asdict(rating) for rating in ratings],
-        **asdict(_judged(context, (errors, constant), pair, probed, settings)),
+        **asdict(_judged(context, {"source": errors, "source_constant": constant, "order": order}, pair, probed)),
     }
 
 
@@ -107,13 +109,9 @@ def _logme(features: Tensor, labels: Tensor, rows: Tensor) -> float:
     return logme_of_values(features[rows], labels[rows])
 
 
-def _judged(
-    context: Context,
-    at_home: tuple[np.ndarray, np.ndarray],
-    pair: Pair,
-    probed: np.ndarray | None,
-    settings: GapSettings,
-) -> Judgement:
+def _judged(context: Context, at_home: Mapping[str, Any], pair: Pair, probed: np.ndarray | None) -> Judgement:
+    """at_home: what `judge_values` takes of the source."""
+    settings: GapSettings = context.plan.make("gap").settings
     near, far = pair.source, pair.target
     answers = context.task.restore(far.said)
     evidence: LabelledValues | UnlabelledValues
@@ -123,7 +121,7 @@ def _judged(
     else:
         returned = returned_share(near.own, near.labels, far.own, answers)
         evidence = UnlabelledValues(domain_separation(near.own, far.own), returned)
-    return judge_values(*at_home, evidence, settings.confidence)
+    return judge_values(**at_home, target=evidence, confidence=settings.confidence)
 
 
 def _squared(answers: Tensor, truth: Tensor) -> np.ndarray:

@@ -11,7 +11,7 @@ from limbeck.core.files import read_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["export_lines", "gap_table", "print_table", "print_written", "results_table"]
+__all__ = ["export_lines", "gap_table", "print_overview", "print_run", "print_table", "print_written", "results_table"]
 
 
 def results_table(results: dict[str, Any]) -> Table:
@@ -99,6 +99,19 @@ def export_lines(manifest: dict[str, Any]) -> list[str]:
     return [f"exported: {manifest['row']}, seed {manifest['seed']}{after}", *lines]
 
 
+def print_run(folder: Path) -> None:
+    """A run's table, verdict and choice, and what was written of it."""
+    if (folder / "results.json").exists():
+        results = read_json(folder / "results.json")
+        print_table(results_table(results))
+        print(results["verdict"])
+        if "choice" in results:
+            print(results["choice"]["why"])
+    else:
+        print(f"{folder}: not evaluated yet")
+    print_written(folder)
+
+
 def print_written(folder: Path) -> None:
     """What was exported from a run, and where its report lies; nothing where neither is there."""
     manifest = folder / "export" / "export.json"
@@ -106,6 +119,12 @@ def print_written(folder: Path) -> None:
         print("\n".join(export_lines(read_json(manifest))))
     if (folder / "report.html").exists():
         print(f"report: {folder / 'report.html'}")
+
+
+def print_overview(folder: Path) -> None:
+    """Where the overview of several runs lies, where there is one."""
+    if (folder / "report.html").exists():
+        print(f"overview: {folder / 'report.html'}")
 
 
 def print_table(table: Table) -> None:

@@ -1,5 +1,6 @@
 """The one loop: streams, precision, schedules, checkpoint and resume."""
 
+from limbeck.training._fabric import check_device
 from limbeck.training._job import Hopeless, Job, never
 from limbeck.training._loop import SOURCE_SIDE, train
 from limbeck.training._measure import Passes, compile_choice, faster_passes, has_bf16
@@ -13,6 +14,7 @@ __all__ = [
     "Passes",
     "Seen",
     "Training",
+    "check_device",
     "compile_choice",
     "faster_passes",
     "has_bf16",

@@ -14,17 +14,22 @@ from limbeck.training._settings import Training
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["make_fabric"]
+__all__ = ["check_device", "make_fabric"]
 
 _GPU_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
+def check_device(device: str) -> None:
+    """`UsageError` where a device that is asked for is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device, True):
+        found = ["auto", "cpu", *(name for name, available in there.items() if available)]
+        raise bad_value("device", "training", f"one that this machine has ({', '.join(found)})", device)
+
+
 def make_fabric(settings: Training) -> Fabric:
     """Fabric on one device; `UsageError` where the device that was asked for is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(settings.device, True):
-        found = ["auto", "cpu", *(name for name, available in there.items() if available)]
-        raise bad_value("device", "training", f"one that this machine has ({', '.join(found)})", settings.device)
+    check_device(settings.device)
     before = os.environ.get(_GPU_CHECK)
     from lightning_fabric import Fabric
 

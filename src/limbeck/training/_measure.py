@@ -25,6 +25,9 @@ TOO_SHORT = 2e-3
 ROUNDS, BUDGET, SHARE = 10, 1.0, 0.005
 """So many passes of each candidate are timed, or those that fit into so many seconds, or this share of the work."""
 
+AGAIN = 2
+"""So many of them at any rate, before another way than the plain one is taken."""
+
 FEWEST = 8
 """At least so many samples of a batch are timed."""
 
@@ -82,8 +85,8 @@ def faster_passes(
             seconds[passes] = _after_warm_up(runs[passes])
             if time.monotonic() - started > budget:
                 break
-        for _ in range(ROUNDS):  # in turns, and the least counts: what else runs on the machine only adds to it
-            if time.monotonic() - started > budget:
+        for number in range(ROUNDS):  # in turns, and the least counts: what else the machine does only adds to it
+            if number >= AGAIN and time.monotonic() - started > budget:
                 break
             for passes in [p for p in seconds if seconds[p] < 4 * min(seconds.values())]:
                 seconds[passes] = min(seconds[passes], next(runs[passes]))

@@ -141,12 +141,7 @@ def test_a_row_is_advised_against_where_it_is_shown_to_be_worse(difference, p_va
     ("difference", "words"),
     [
         (-0.01, "no gap to close"),
-    [
-        (-0.01, "no gap to close"),
         (0.05, "more than the upper bound reaches"),
-        (0.08, "as much as the upper bound"),
-        (0.16, "closes 50 % of the gap"),
-    ],
         (0.08, "as much as the upper bound"),
         (0.16, "closes 50 % of the gap"),
     ],

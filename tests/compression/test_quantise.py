@@ -68,6 +68,7 @@ def test_the_small_file_keeps_what_it_says_of_itself(tmp_path: Path) -> None:
     assert entry.value == '{"row": "ours"}'
 
 
+@pytest.mark.slow
 @pytest.mark.extra("executorch")
 def test_executorch_says_what_the_rounding_network_says(tmp_path: Path) -> None:
     inputs, step = torch.randn(70, 2, 8, 8), Quantise(runtime="executorch")
@@ -86,6 +87,7 @@ def test_a_rounded_file_of_executorch_costs_less(tmp_path: Path) -> None:
     assert plain.peak_memory is None or plain.peak_memory > 0
 
 
+@pytest.mark.slow
 @pytest.mark.extra("onnx")
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("network", [Attending(), nn.Sequential(nn.Flatten(), nn.Linear(96, 200), nn.Linear(200, 3))])

@@ -42,6 +42,7 @@ def _pytest(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_what_is_absent_is_skipped_with_the_way_to_get_it(tmp_path: Path) -> None:
     result = _pytest(tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -129,6 +129,7 @@ def test_what_it_cannot_do_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         method.start_epoch(1, WORLD.domain("target").view())
 
 
+@pytest.mark.slow
 def test_it_helps_where_the_classes_have_moved(tmp_path: Path) -> None:
     alone = [trained_accuracy(SourceOnly, tmp_path / "alone", seed) for seed in range(2)]
     trained = [trained_accuracy(LabelPropagation, tmp_path / "trained", seed) for seed in range(2)]

@@ -112,6 +112,7 @@ def test_values_to_regress_are_refused() -> None:
         Mcd(steps=0)
 
 
+@pytest.mark.slow
 def test_it_helps_on_turned_blobs() -> None:
     alone = [accuracy(SourceOnly(), seed) for seed in range(3)]
     adapted = [accuracy(Mcd(steps=2), seed) for seed in range(3)]

@@ -99,6 +99,7 @@ def test_terms_that_leave_an_encoder_unused_are_refused() -> None:
         TwoEncoders([CrossEntropy(), Kl()], tie=-1.0)
 
 
+@pytest.mark.slow
 def test_it_helps_on_turned_blobs() -> None:
     alone = [accuracy(SourceOnly(), seed) for seed in range(4)]
     adapted = [accuracy(TwoEncoders([CrossEntropy(), Term(Align(Coral()), 10.0)]), seed) for seed in range(4)]

@@ -149,6 +149,7 @@ def test_a_damaged_shape_is_told(compressed: Recipe, run: Run) -> None:
         with_changes(torch.nn.Linear(2, 2), {"nowhere": {"kind": "Linear"}})
 
 
+@pytest.mark.slow
 @pytest.mark.extra("onnx")
 def test_int8_at_the_end(compressed: Recipe, run: Run) -> None:
     steps = [{"quantise": {"mode": "aware"}, "training": {"epochs": 1}}]

@@ -80,6 +80,7 @@ def test_another_row_seed_folder_and_format(quick: Recipe, run: Run, tables: tup
         predict_file(out, tmp_path / "new.csv", "alone")
 
 
+@pytest.mark.slow
 @pytest.mark.extra("onnx")
 def test_the_compressed_student_leaves_the_run(
     recipe: Recipe, run: Run, tables: tuple[Path, Path], tmp_path: Path

@@ -64,6 +64,7 @@ def test_a_threshold_is_a_label(new: Write, tables: tuple[Path, Path], tmp_path:
     assert results(path, tmp_path)["task"]["classes"] == ["price <= 1.5", "price > 1.5"]
 
 
+@pytest.mark.slow
 def test_a_target_without_the_label_column(new: Write, tables: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(tables[1])
     frame.drop(columns="sick").to_csv(tables[1], index=False)

@@ -201,6 +201,7 @@ def test_mistakes_are_told(recipe: Recipe, search: Search, change: Recipe, said:
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_another_search_needs_another_folder(recipe: Recipe, search: Search) -> None:
     recipe["search"] |= {"trials": 2, "space": {"student.mlp.hidden": [[4], [3]]}}
     search(recipe)

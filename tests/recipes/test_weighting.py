@@ -83,6 +83,7 @@ def test_weights_do_not_read_the_targets_labels(
     assert opened(sources | {"weighting": by}, tmp_path).source.weights is not None
 
 
+@pytest.mark.slow
 def test_weighted_students_beat_the_pooled_ones(sources: Recipe, run: Run) -> None:
     accuracy = {}
     for by in ("equal", "domain", "sample"):

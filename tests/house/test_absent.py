@@ -51,6 +51,7 @@ def test_what_is_absent_is_skipped_with_the_way_to_get_it(tmp_path: Path) -> Non
         assert word in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [{}, {"LIMBECK_DATA": "."}], ids=["no folder", "an empty folder"])
 def test_where_nothing_may_be_absent_it_fails(folder: dict[str, str], tmp_path: Path) -> None:
     result = _pytest(tmp_path, LIMBECK_REQUIRE_DATA="1", LIMBECK_REQUIRE_EXTRAS="1", **folder)

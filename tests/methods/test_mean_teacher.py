@@ -210,6 +210,7 @@ def test_killed_with_strong_views_it_goes_on_to_the_same_bits(tmp_path: Path, mo
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_it_helps_on_turned_blobs() -> None:
     alone = [accuracy(SourceOnly(), seed) for seed in range(3)]
     adapted = [accuracy(MeanTeacher(strong=[Noise(0.3)], threshold=0.8), seed) for seed in range(3)]

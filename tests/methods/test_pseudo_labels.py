@@ -95,6 +95,7 @@ def test_what_it_cannot_do_is_refused() -> None:
     assert PseudoLabels([Kl()]).requires() == {"teacher"}
 
 
+@pytest.mark.slow
 def test_it_helps_where_the_classes_have_moved(tmp_path: Path) -> None:
     alone = [trained_accuracy(SourceOnly, tmp_path / "alone", seed) for seed in range(3)]
     trained = [trained_accuracy(PseudoLabels, tmp_path / "trained", seed) for seed in range(3)]

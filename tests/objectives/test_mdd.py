@@ -112,6 +112,7 @@ def test_bad_settings_are_named() -> None:
         made().build(Spec(1, {FEATURES: (5,)}), Spec(0))
 
 
+@pytest.mark.slow
 def test_it_helps_on_turned_blobs() -> None:
     alone = [accuracy(SourceOnly(), seed) for seed in range(3)]
     adapted = [accuracy(Distill([CrossEntropy(), Mdd(hidden=32)]), seed) for seed in range(3)]

@@ -33,6 +33,7 @@ def test_candidates_are_shown_the_source_in_their_own_way(
         assert kept > found["alone"]["source_validation"] - 0.15
 
 
+@pytest.mark.slow
 def test_a_baseline_with_two_encoders_is_shown_the_source_through_its_own(
     recipe: dict[str, Any], run: Callable[..., Path]
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_target_of_one_class_leaves_the_sources_in(new: Write, tables: tuple[P
     assert results(path, tmp_path)["task"]["classes"] == ["no", "yes"]
 
 
+@pytest.mark.slow
 def test_classes_that_only_one_domain_has_are_left_out(new: Write, tables: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(tables[1])
     frame.loc[:9, "sick"] = "maybe"

@@ -130,6 +130,7 @@ for line in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 def test_the_two_files_are_parts_without_any_other_edit(package: Path, recipe: Recipe) -> None:
     recipe["rows"] = {
         "alone": "source_only",

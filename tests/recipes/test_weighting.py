@@ -100,6 +100,7 @@ def member(name: str) -> Recipe:
     return {"network": {"network": {"mlp": {"hidden": [4]}}}, "source": name}
 
 
+@pytest.mark.slow
 def test_a_teacher_of_each_source_and_their_ensemble(sources: Recipe, run: Run) -> None:
     sources["teachers"] = {
         "together": {"ensemble": {"members": ["of_good", "of_bad"], "weights": "gap"}},

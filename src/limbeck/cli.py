@@ -209,8 +209,8 @@ def show(
 ) -> None:
     """A part's settings, a recipe's text, a run's results, or what a store holds."""
     from limbeck.knowledge import describe_store, find_stores
-    from limbeck.recipes import describe, run_folders
-    from limbeck.reports.ranking import is_ranking, print_ranking
+    from limbeck.recipes import describe, is_ranking, run_folders
+    from limbeck.reports.ranking import print_ranking
     from limbeck.reports.terminal import print_overview, print_run
 
     if is_ranking(Path(what)):

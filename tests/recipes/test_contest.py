@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -82,6 +83,7 @@ def test_a_recipe_without_rows_is_chosen_for_and_explained(
         "Chosen: distill_align. near and far differ beyond chance; there are 40 and 35 training samples"
     )
     assert "2 labelled target samples a class, a teacher that gives features and logits." in why
+    assert re.search(r"with one seed, \d+ seconds in all, and scored", why)
     assert why in (folder / "report.html").read_text().replace("&#39;", "'")
     assert results["openings"] and {entry["split"] for entry in results["openings"]} == {"test", "selection"}
 

@@ -77,6 +77,17 @@ def test_little_work_is_worth_the_first_hope_alone(monkeypatch) -> None:
     assert chosen == LAST and list(told) == ["fp32 contiguous", "bf16 channels_last"]
 
 
+def test_one_slow_pass_of_the_plain_way_does_not_change_the_precision(monkeypatch) -> None:
+    """The first timing after the warm-up met another process; there is hardly work for which to time more."""
+
+    def passes_of(network, inputs, passes, backward=True) -> Iterator[float]:
+        return itertools.chain([0.01, 0.0114] if passes == PLAIN else [], itertools.repeat(0.003))
+
+    monkeypatch.setattr(_measure, "timed_passes", passes_of)
+    chosen, told = faster_passes(Observed(nn.Linear(2, 2)), torch.zeros(8, 2), [PLAIN, BF16], ahead=0)
+    assert chosen == PLAIN and told["fp32 contiguous"] == pytest.approx(3)
+
+
 def test_known_passes_are_not_timed_again(monkeypatch) -> None:
     timed(monkeypatch, {PLAIN: 0.5})
     found = compile_choice(Observed(nn.Linear(2, 2)), torch.zeros(4, 2), PLAIN, 10, eager=0.02)

@@ -3,7 +3,7 @@
 from limbeck.recipes._check import check_name
 from limbeck.recipes._describe import describe, recipe_summary
 from limbeck.recipes._export_stage import export_run
-from limbeck.recipes._folder import run_folders
+from limbeck.recipes._folder import is_ranking, run_folders
 from limbeck.recipes._load import load_plans, read_domain, shipped_recipes
 from limbeck.recipes._new import write_new
 from limbeck.recipes._predict import Student, load_export, load_student, predict_file, row_told, write_predictions
@@ -20,6 +20,7 @@ __all__ = [
     "check_name",
     "describe",
     "export_run",
+    "is_ranking",
     "load_export",
     "load_plans",
     "load_student",

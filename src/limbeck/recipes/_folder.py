@@ -22,7 +22,7 @@ from limbeck.core import RunError, UsageError
 from limbeck.core.files import sweep, write_json, write_text
 from limbeck.recipes._yaml import read_yaml, write_yaml
 
-__all__ = ["check_owner", "claim", "clear", "command_line", "disk_faults", "locked", "run_folders"]
+__all__ = ["check_owner", "claim", "clear", "command_line", "disk_faults", "is_ranking", "locked", "run_folders"]
 
 _LIBRARIES = ("limbeck", "torch", "lightning-fabric", "numpy", "pandas", "scikit-learn", "scipy", "POT", "torchvision")
 
@@ -43,12 +43,17 @@ _OWN_FILES = (
 _OWN_FOLDERS = ("teachers", "knowledge", "contest", "students", "search", "export")
 
 
+def is_ranking(folder: Path) -> bool:
+    """Whether a folder is what `limbeck rank` wrote."""
+    return (folder / "rank.json").is_file()
+
+
 def run_folders(path: Path) -> list[Path]:
     """The run folders at a path: itself, or the cells of a matrix below it; none where it is neither.
 
     Errors: `UsageError` for the folder of a ranking, whose candidates are no matrix.
     """
-    if (path / "rank.json").is_file():
+    if is_ranking(path):
         some = next((found.parent for found in sorted(path.glob("*/recipe.yaml"))), path / "…")
         raise UsageError(
             f"{path} holds a ranking, which `limbeck show {path}` prints. Name the folder of one of its candidates, "

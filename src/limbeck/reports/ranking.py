@@ -12,16 +12,11 @@ from limbeck.reports.terminal import print_table
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["is_ranking", "print_ranking", "ranking_table"]
+__all__ = ["print_ranking", "ranking_table"]
 
 FAMILIES = ("transferability", "distance", "teacher")
 AT_HOME = {"source_accuracy": "source accuracy", "source_explained": "source, % explained"}
 """What a teacher reaches on its own source, by the name of the score."""
-
-
-def is_ranking(folder: Path) -> bool:
-    """Whether a folder is what `limbeck rank` wrote."""
-    return (folder / "rank.json").is_file()
 
 
 def print_ranking(folder: Path, as_json: bool = False) -> None:
